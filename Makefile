@@ -1,0 +1,152 @@
+# pgmigrate/Makefile
+#
+# Two worlds in one file.  With a server's development files it is an
+# ordinary PGXS makefile (make, make install, make installcheck).  Without
+# them the targets that set up everything by themselves still work: demo,
+# test, lint and bench call a script of test/bin, which installs what is
+# missing and works on private copies.
+
+EXTENSION = pgmigrate
+# Keep literal: reading the control file yields nothing in a VPATH build.
+EXTVERSION = 1.0.0
+
+MODULE_big = $(EXTENSION)
+
+# By floor, the lowest first; a room includes from its own and lower floors.
+OBJS = \
+	$(WIN32RES) \
+	src/base/args.o \
+	src/base/extension.o \
+	src/base/guc.o \
+	src/base/lock.o \
+	src/base/query.o \
+	src/base/wait.o \
+	src/script/compare.o \
+	src/script/markers.o \
+	src/script/name.o \
+	src/script/source.o \
+	src/script/split.o \
+	src/script/token.o \
+	src/store/migration.o \
+	src/store/run.o \
+	src/plan/classify.o \
+	src/plan/locks.o \
+	src/plan/order.o \
+	src/plan/probe.o \
+	src/atomic/attempt.o \
+	src/atomic/execute.o \
+	src/atomic/run.o \
+	src/atomic/verify.o \
+	src/api/apply.o \
+	src/api/compensate.o \
+	src/api/grants.o \
+	src/api/load.o \
+	src/api/plan.o \
+	src/api/record.o \
+	src/api/register.o \
+	src/api/status.o \
+	src/api/undo.o \
+	src/api/verify.o \
+	src/pgmigrate.o
+PGFILEDESC = "pgmigrate - schema migrations inside PostgreSQL"
+PG_CPPFLAGS = -I$(srcdir)/src -DPGMIGRATE_VERSION='"$(EXTVERSION)"'
+
+# Fragments of the install script, in the order they are concatenated.
+SQL_FRAGMENTS = \
+	src/sql/header.sql \
+	src/sql/tables.sql \
+	src/sql/views.sql \
+	src/sql/api.sql \
+	src/sql/rights.sql
+
+DATA =
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DOCS = $(wildcard doc/pgmigrate.md)
+
+# sql/ and expected/
+REGRESS = register
+
+# test/isolation/specs and test/isolation/expected
+ISOLATION =
+ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
+
+TAP_TESTS = 1
+PROVE_TESTS = test/tap/*.pl
+
+EXTRA_CLEAN = dist
+
+# The scripts are told of a PG_CONFIG only when the user chose one.
+ifneq ($(filter-out undefined default file,$(origin PG_CONFIG)),)
+export PG_CONFIG
+endif
+PG_CONFIG ?= pg_config
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+
+.DEFAULT_GOAL := all
+
+ifneq ($(PGXS),)
+
+# Bitcode serves the server's JIT only: do without where its clang is missing.
+CLANG_FOUND := $(shell command -v \
+	$$(sed -n 's/^CLANG *= *//p' $(dir $(PGXS))../Makefile.global) 2>/dev/null)
+ifeq ($(CLANG_FOUND),)
+override with_llvm = no
+endif
+
+# A VPATH build needs the object directories.
+_mkobjdirs := $(shell mkdir -p $(sort $(dir $(OBJS))))
+
+include $(PGXS)
+
+# PGXS tracks no header dependencies.
+$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h)
+
+$(DATA_built): $(SQL_FRAGMENTS)
+	cat $^ > $@.tmp && mv $@.tmp $@
+
+else
+
+all install installcheck uninstall clean:
+	@echo "$(PG_CONFIG) finds no server development files: install postgresql-server-dev-NN, or set PG_CONFIG=/path/to/pg_config" >&2; exit 1
+
+.PHONY: all install installcheck uninstall clean
+
+endif
+
+# TARGET demo: installs what is missing and shows pgmigrate at work on a server of its own
+demo:
+	@test/bin/demo.sh start
+
+# TARGET demo-stop: stops that server and removes it
+demo-stop:
+	@test/bin/demo.sh stop
+
+# TARGET test: runs every suite [SUITES="lint regress isolation pgtap tap"] [TESTS="name ..."] [KEEP=1]
+test:
+	@test/bin/test.sh
+
+# TARGET lint: checks the sources only (part of test)
+lint:
+	@SUITES=lint test/bin/test.sh
+
+# TARGET bench: prints the benchmark's figures
+bench:
+	@test/bin/bench.sh
+
+# TARGET indent: runs pgindent over the C sources (server development files of 17 or later)
+indent:
+	@test/bin/indent.sh
+
+# TARGET dist: makes the PGXN archive, with the built install script in it
+dist: $(DATA_built)
+	mkdir -p dist
+	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+	  --add-file=$(DATA_built) \
+	  -o dist/$(EXTENSION)-$(EXTVERSION).zip HEAD
+
+# TARGET help: lists these targets
+help:
+	@sed -n 's/^# TARGET \([^:]*\): /make \1\t/p' Makefile | expand -t 16
+	@echo "PG_CONFIG=/path/to/pg_config picks another server for any of them."
+
+.PHONY: demo demo-stop test lint bench indent dist help
