@@ -28,7 +28,8 @@ if [ "${1:-}" = --find ]; then
 	exit
 fi
 
-mapfile -t files < <(find src -name '*.[ch]' | sort)
+shopt -s nullglob
+files=(src/*.[ch] src/*/*.[ch])
 [ "${#files[@]}" -gt 0 ] || exit 0
 ours=$(sed -n -E 's/^\} *(Pgm[A-Za-z0-9]*);.*/\1/p;
 	s/^typedef .*[ *(](Pgm[A-Za-z0-9]*)(\)|;).*/\1/p' "${files[@]}" | sort -u)

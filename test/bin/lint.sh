@@ -13,7 +13,7 @@ cd "${SRC:?}"
 shopt -s nullglob globstar
 status=0
 
-mapfile -t sources < <(find src -name '*.[ch]' | sort)
+sources=(src/*.[ch] src/*/*.[ch])
 version=$(sed -n 's/^EXTVERSION = //p' Makefile)
 
 # check TEXT COMMAND...  a check passes when its command prints nothing
