@@ -61,7 +61,7 @@ SQL_FRAGMENTS = \
 
 DATA =
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-DOCS = $(wildcard doc/pgmigrate.md)
+DOCS := $(wildcard doc/pgmigrate.md)
 
 # sql/ and expected/
 REGRESS = register

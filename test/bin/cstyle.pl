@@ -80,7 +80,8 @@ sub check_length
 	my @lines = split /\n/, $text;
 	my $start;
 
-	print "$file: ", scalar @lines, " lines\n" if $file =~ /\.c$/ && @lines > 600;
+	my $count = ($text =~ tr/\n//);
+	print "$file: $count lines\n" if $file =~ /\.c$/ && $count > 600;
 	for my $i (1 .. $#lines)
 	{
 		$start = $i if $lines[$i] eq '{' && $lines[ $i - 1 ] =~ /\)\s*$/;

@@ -112,10 +112,7 @@ versions()
 	[ -n "$version" ] || echo "Makefile: no EXTVERSION"
 	grep -qxF "default_version = '$version'" pgmigrate.control ||
 		echo "pgmigrate.control: default_version is not $version"
-	[ "$(grep -cF "\"version\": \"$version\"" META.json)" -ge 2 ] ||
-		echo "META.json: version and provides.pgmigrate.version are not both $version"
-	grep -qF "\"file\": \"pgmigrate--$version.sql\"" META.json ||
-		echo "META.json: provides.pgmigrate.file is not pgmigrate--$version.sql"
+	perl test/bin/meta.pl META.json "$version"
 	grep -m1 '^## ' CHANGELOG.md | grep -qF "## $version " ||
 		echo "CHANGELOG.md: the first heading is not $version"
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 #
-# meta.pl FILE  prints what keeps FILE from being a META.json for PGXN, as its
-# Meta Spec 1.0.0 has it, as far as this extension uses that.
+# meta.pl FILE [VERSION]  prints what keeps FILE from being a META.json for PGXN,
+# as its Meta Spec 1.0.0 has it, as far as this extension uses that; or, given a
+# version, only where FILE names another one.
 
 use strict;
 use warnings;
@@ -17,6 +18,17 @@ my $meta = eval { decode_json(do { local $/; <$in> }) };
 if (!$meta || ref $meta ne 'HASH')
 {
 	print "not a JSON object: ", $@ || "\n";
+	exit;
+}
+
+if (defined(my $version = $ARGV[1]))
+{
+	my $mine = $meta->{provides}{ $meta->{name} };
+
+	print "$ARGV[0]: version is $meta->{version}\n" if $meta->{version} ne $version;
+	print "$ARGV[0]: provides $mine->{version}\n" if $mine->{version} ne $version;
+	print "$ARGV[0]: the file is $mine->{file}\n"
+	  if $mine->{file} ne "$meta->{name}--$version.sql";
 	exit;
 }
 
