@@ -20,23 +20,29 @@ OBJS = \
 	src/base/guc.o \
 	src/base/lock.o \
 	src/base/query.o \
+	src/base/rights.o \
+	src/base/subxact.o \
+	src/base/types.o \
 	src/base/wait.o \
 	src/script/compare.o \
 	src/script/markers.o \
 	src/script/name.o \
+	src/script/position.o \
 	src/script/source.o \
 	src/script/split.o \
 	src/script/token.o \
 	src/store/migration.o \
 	src/store/run.o \
 	src/plan/classify.o \
+	src/plan/effects.o \
 	src/plan/locks.o \
 	src/plan/order.o \
 	src/plan/probe.o \
+	src/plan/queue.o \
 	src/atomic/attempt.o \
 	src/atomic/execute.o \
+	src/atomic/look.o \
 	src/atomic/run.o \
-	src/atomic/verify.o \
 	src/api/apply.o \
 	src/api/compensate.o \
 	src/api/grants.o \

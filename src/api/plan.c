@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *	  migrate.plan(): what applying a migration would do
+ *
+ * IDENTIFICATION
+ *	  src/api/plan.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "parser/scansup.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "base/args.h"
+#include "base/rights.h"
+#include "plan/plan.h"
+
+PG_FUNCTION_INFO_V1(pgmigrate_plan);
+
+#define MAX_SQL_LENGTH	80
+
+/*
+ * A statement on one line, cut to a width that fits a terminal.
+ */
+static char *
+shorten(const char *sql, int length)
+{
+	StringInfoData buf;
+	bool		blank = false;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < length; i++)
+	{
+		if (scanner_isspace(sql[i]))
+		{
+			blank = true;
+			continue;
+		}
+		if (blank)
+			appendStringInfoChar(&buf, ' ');
+		blank = false;
+		appendStringInfoChar(&buf, sql[i]);
+	}
+	if (buf.len > MAX_SQL_LENGTH)
+	{
+		buf.len = pg_mbcliplen(buf.data, buf.len, MAX_SQL_LENGTH - 3);
+		buf.data[buf.len] = '\0';
+		appendStringInfoString(&buf, "...");
+	}
+	return buf.data;
+}
+
+/*
+ * Why the line is as it is, or NULL.
+ */
+static const char *
+note_for(const PgmPlanLine *line)
+{
+	if (!line->transactional)
+		return "commits by itself, so it needs an online run";
+	if (line->rewrites == PGM_EFFECT_YES)
+		return "the table is rewritten under the lock";
+	if (line->scans == PGM_EFFECT_YES && OidIsValid(line->relid))
+		return "the table is read under the lock";
+	if (line->rewrites == PGM_EFFECT_UNKNOWN)
+		return "the server could not be asked what it does to the table";
+	return NULL;
+}
+
+static void
+put_effect(Datum *value, bool *isnull, PgmEffect effect)
+{
+	*isnull = effect == PGM_EFFECT_UNKNOWN;
+	*value = BoolGetDatum(effect == PGM_EFFECT_YES);
+}
+
+static void
+put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *line)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const PgmStatement *statement = line->statement;
+	const char *note = note_for(line);
+	Datum		values[10] = {0};
+	bool		nulls[10] = {false};
+
+	values[0] = Int32GetDatum(statement->number);
+	values[1] = Int32GetDatum(statement->line);
+	values[2] = CStringGetTextDatum(line->kind);
+	nulls[3] = nulls[4] = !OidIsValid(line->relid);
+	if (OidIsValid(line->relid))
+	{
+		values[3] = CStringGetTextDatum(
+										quote_qualified_identifier(get_namespace_name(get_rel_namespace(line->relid)),
+																   get_rel_name(line->relid)));
+		values[4] = CStringGetTextDatum(GetLockmodeName(DEFAULT_LOCKMETHOD, line->mode));
+	}
+	put_effect(&values[5], &nulls[5], line->rewrites);
+	put_effect(&values[6], &nulls[6], line->scans);
+	values[7] = CStringGetTextDatum(line->transactional && script->mode != PGM_MODE_ONLINE ?
+									"atomic" : "online");
+	nulls[8] = note == NULL;
+	if (note != NULL)
+		values[8] = CStringGetTextDatum(note);
+	values[9] = CStringGetTextDatum(shorten(script->text +statement->location, statement->length));
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * migrate.plan(name text)
+ */
+Datum
+pgmigrate_plan(PG_FUNCTION_ARGS)
+{
+	const bool	for_update = false;
+	char	   *name;
+	PgmMigration *migration;
+	PgmScript  *script;
+	ListCell   *lc;
+
+	pgm_args_check_count(fcinfo, 1);
+	name = pgm_args_text(fcinfo, 0, "name");
+
+	migration = pgm_store_fetch_migration(name, for_update);
+	if (migration == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("migration \"%s\" is not registered", name)));
+	if (!pgm_rights_sees_all() && !pgm_rights_sees(migration->registered_by))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for migration \"%s\"", name)));
+	script = pgm_script_read(name, migration->script, migration->conforming_strings);
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, pgm_effects_of(script, pgm_rights_trusts(migration->registered_by)))
+		put_line(fcinfo, script, (PgmPlanLine *) lfirst(lc));
+	return (Datum) 0;
+}

@@ -1,0 +1,123 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.c
+ *	  migrate.verify(): are applied migrations still what they promised?
+ *
+ * One row for each, whether it passed or not, so that one that fails does not
+ * hide the others.
+ *
+ * IDENTIFICATION
+ *	  src/api/verify.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "atomic/atomic.h"
+#include "base/args.h"
+#include "base/rights.h"
+#include "plan/plan.h"
+
+PG_FUNCTION_INFO_V1(pgmigrate_verify_one);
+PG_FUNCTION_INFO_V1(pgmigrate_verify_all);
+
+static void
+put_row(FunctionCallInfo fcinfo, const char *name, const ErrorData *error)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, error == NULL};
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = BoolGetDatum(error == NULL);
+	values[2] = error == NULL ? (Datum) 0 : CStringGetTextDatum(error->message);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * Verify one migration; false if it has nothing to verify.
+ */
+static bool
+verify(FunctionCallInfo fcinfo, const PgmMigration *migration)
+{
+	PgmExecution execution = {0};
+	PgmScript  *script = pgm_script_read(migration->name, migration->script,
+										 migration->conforming_strings);
+	ErrorData  *error;
+
+	if (!script->parts[PGM_PART_VERIFY].present)
+		return false;
+	pgm_rights_check_author(migration->name, migration->registered_by);
+	execution.script = script;
+	error = pgm_look(&execution, PGM_PART_VERIFY);
+	if (error != NULL && pgm_subxact_must_stop(error))
+		ReThrowError(error);
+	put_row(fcinfo, migration->name, error);
+	return true;
+}
+
+/*
+ * migrate.verify(name text)
+ */
+Datum
+pgmigrate_verify_one(PG_FUNCTION_ARGS)
+{
+	const bool	for_update = false;
+	char	   *name;
+	PgmMigration *migration;
+
+	pgm_args_check_count(fcinfo, 1);
+	name = pgm_args_text(fcinfo, 0, "name");
+	InitMaterializedSRF(fcinfo, 0);
+
+	migration = pgm_store_fetch_migration(name, for_update);
+	if (migration == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("migration \"%s\" is not registered", name)));
+	if (migration->state != PGM_STATE_APPLIED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" is not applied", name)));
+	if (!verify(fcinfo, migration))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" has no verify part", name),
+				 errhint("Add one after \"-- migrate:verify\" before it is applied.")));
+	return (Datum) 0;
+}
+
+/*
+ * migrate.verify()
+ */
+Datum
+pgmigrate_verify_all(PG_FUNCTION_ARGS)
+{
+	PgmGraph   *graph;
+	MemoryContext work;
+
+	pgm_args_check_count(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, 0);
+
+	graph = pgm_queue_graph();
+	work = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate verify", ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < graph->ranked_count; i++)
+	{
+		const PgmNode *node = graph->ranked[i];
+		const bool	for_update = false;
+		MemoryContext caller = MemoryContextSwitchTo(work);
+
+		CHECK_FOR_INTERRUPTS();
+		if (node->applied)
+			(void) verify(fcinfo, pgm_store_fetch_migration(node->migration->name, for_update));
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(work);
+	}
+	MemoryContextDelete(work);
+	return (Datum) 0;
+}

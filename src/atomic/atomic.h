@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * atomic.h
+ *	  Runs inside the caller's transaction.
+ *
+ * IDENTIFICATION
+ *	  src/atomic/atomic.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_ATOMIC_H
+#define PGM_ATOMIC_H
+
+#include "base/subxact.h"
+#include "script/script.h"
+#include "store/store.h"
+
+/* attempt.c */
+typedef struct PgmAttempts
+{
+	int			tries;			/* including the one under way */
+	double		lock_wait_ms;	/* lost to locks so far */
+} PgmAttempts;
+
+extern void pgm_attempt_run(PgmSubxactBody body, void *arg, PgmAttempts *attempts);
+
+/* execute.c */
+typedef struct PgmExecution
+{
+	const PgmScript *script;
+	List	   *statements;		/* of PgmRunStatement *, what was done */
+	int64		rows;
+	int64		wal_bytes;
+} PgmExecution;
+
+extern void pgm_execute_part(PgmExecution *execution, PgmPart part);
+
+/* look.c */
+extern ErrorData *pgm_look(PgmExecution *execution, PgmPart part);
+extern void pgm_look_or_throw(PgmExecution *execution, PgmPart part);
+
+/* run.c */
+typedef enum PgmAction
+{
+	PGM_ACTION_APPLY,
+	PGM_ACTION_ROLLBACK,
+	PGM_ACTION_COMPENSATE
+} PgmAction;
+
+typedef struct PgmJob
+{
+	PgmAction	action;
+	const char *migration;		/* NULL for a compensation */
+	const PgmScript *script;	/* of a compensation */
+	const char *note;			/* of a compensation */
+	int64		run_id;			/* set when it was run */
+} PgmJob;
+
+extern void pgm_atomic_run(List *jobs, int64 waited_ms);
+
+#endif							/* PGM_ATOMIC_H */

@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * attempt.c
+ *	  Trying again when a lock was not to be had.
+ *
+ * All that a call runs is one attempt in one subtransaction.  When a lock is
+ * missing, the subtransaction is rolled back, which gives back every lock that
+ * it took, and only then comes the wait: so nobody waits for us while we wait.
+ * The work that was done is done again, which is cheap beside an application
+ * that stands still.
+ *
+ * IDENTIFICATION
+ *	  src/atomic/attempt.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "utils/timestamp.h"
+
+#include "atomic/atomic.h"
+#include "base/guc.h"
+#include "base/wait.h"
+
+static bool
+is_lock_failure(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+/*
+ * Say once per call that and for whom it waits.
+ */
+static void
+report_wait(const ErrorData *error)
+{
+	ereport(NOTICE,
+			(errmsg("waiting for a lock: %s", error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0));
+}
+
+/*
+ * Run body(arg) in a subtransaction, again and again until it got its locks.
+ * Throws what it throws otherwise, and at last that too.
+ */
+void
+pgm_attempt_run(PgmSubxactBody body, void *arg, PgmAttempts *attempts)
+{
+	const bool	keep = true;
+
+	for (attempts->tries = 1;; attempts->tries++)
+	{
+		TimestampTz start = GetCurrentTimestamp();
+		ErrorData  *error = pgm_subxact_run(body, arg, keep);
+
+		if (error == NULL)
+			return;
+		if (!is_lock_failure(error) || attempts->tries > pgm_lock_retries)
+			ReThrowError(error);
+		if (attempts->tries == 1)
+			report_wait(error);
+		FreeErrorData(error);
+
+		pgm_wait_ms(pgm_wait_backoff_ms(attempts->tries,
+										pg_prng_double(&pg_global_prng_state)));
+		attempts->lock_wait_ms += TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+	}
+}

@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * look.c
+ *	  Parts of a script that only look: check and verify.
+ *
+ * They run read-only in a subtransaction that is always rolled back, so that
+ * whatever they call, nothing stays behind.
+ *
+ * IDENTIFICATION
+ *	  src/atomic/look.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+#include "atomic/atomic.h"
+
+typedef struct Look
+{
+	PgmExecution *execution;
+	PgmPart		part;
+} Look;
+
+static void
+look(void *arg)
+{
+	Look	   *self = (Look *) arg;
+
+	(void) set_config_option("transaction_read_only", "on",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	pgm_execute_part(self->execution, self->part);
+}
+
+/*
+ * Run a part that only looks.  Returns NULL if it passed, or what it threw, in
+ * the current memory context.
+ */
+ErrorData *
+pgm_look(PgmExecution *execution, PgmPart part)
+{
+	Look		self = {execution, part};
+	const bool	keep = false;
+
+	if (!execution->script->parts[part].present)
+		return NULL;
+	return pgm_subxact_run(look, &self, keep);
+}
+
+/*
+ * The same, throwing what it threw.
+ */
+void
+pgm_look_or_throw(PgmExecution *execution, PgmPart part)
+{
+	ErrorData  *error = pgm_look(execution, part);
+
+	if (error != NULL)
+		ReThrowError(error);
+}

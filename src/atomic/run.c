@@ -1,0 +1,183 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.c
+ *	  A run from its first statement to its record.
+ *
+ * The caller holds the extension's lock and has checked that the jobs may be
+ * run.  They are run together, in one attempt: all of them or none.
+ *
+ * Statements run as the caller, under the caller's search_path.  What they SET
+ * is undone before anything is recorded.
+ *
+ * IDENTIFICATION
+ *	  src/atomic/run.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "atomic/atomic.h"
+#include "base/guc.h"
+#include "script/script.h"
+
+/* The jobs of a call, for the attempts at them. */
+typedef struct Batch
+{
+	List	   *jobs;
+	PgmAttempts attempts;
+	MemoryContext context;		/* reset after every job */
+} Batch;
+
+static const char *const action_names[] = {
+	[PGM_ACTION_APPLY] = "apply",
+	[PGM_ACTION_ROLLBACK] = "rollback",
+	[PGM_ACTION_COMPENSATE] = "compensate",
+};
+
+/* A script that calls us would run in the middle of its own run. */
+static bool run_in_progress = false;
+
+/*
+ * Never stand in line for longer than pgmigrate.lock_timeout, unless the
+ * session is even less patient.
+ */
+static void
+limit_lock_wait(void)
+{
+	const char *current = GetConfigOption("lock_timeout", false, false);
+	char		value[32];
+	int			session_ms;
+
+	if (pgm_lock_timeout == 0)
+		return;
+	if (parse_int(current, &session_ms, GUC_UNIT_MS, NULL) &&
+		session_ms > 0 && session_ms <= pgm_lock_timeout)
+		return;
+	snprintf(value, sizeof(value), "%d", pgm_lock_timeout);
+	(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Run the parts of a script that the action calls for.
+ */
+static void
+execute_action(PgmExecution *execution, PgmAction action)
+{
+	const bool	keep_settings = false;
+	int			guc_level = NewGUCNestLevel();
+
+	limit_lock_wait();
+	if (action == PGM_ACTION_ROLLBACK)
+		pgm_execute_part(execution, PGM_PART_DOWN);
+	else
+	{
+		pgm_look_or_throw(execution, PGM_PART_CHECK);
+		pgm_execute_part(execution, PGM_PART_UP);
+		if (pgm_verify_on_apply)
+			pgm_look_or_throw(execution, PGM_PART_VERIFY);
+	}
+	AtEOXact_GUC(keep_settings, guc_level);
+}
+
+/*
+ * Record a run that is done, and the migration's new state.
+ */
+static void
+record_run(PgmJob *job, const PgmExecution *execution, PgmRun *run)
+{
+	run->migration = job->migration;
+	run->action = action_names[job->action];
+	run->finished_at = GetCurrentTimestamp();
+	run->rows = execution->rows;
+	run->wal_bytes = execution->wal_bytes;
+	run->note = job->note;
+	run->statements = execution->statements;
+	job->run_id = pgm_store_insert_run(run);
+
+	if (job->action == PGM_ACTION_APPLY)
+		pgm_store_set_state(job->migration, PGM_STATE_APPLIED, job->run_id);
+	else if (job->action == PGM_ACTION_ROLLBACK)
+		pgm_store_set_state(job->migration, PGM_STATE_ROLLED_BACK, 0);
+}
+
+static void
+run_job(PgmJob *job, const PgmAttempts *attempts)
+{
+	PgmExecution execution = {0};
+	PgmRun		run = {0};
+
+	if (job->migration != NULL)
+	{
+		const bool	for_update = true;
+		PgmMigration *migration = pgm_store_fetch_migration(job->migration, for_update);
+
+		execution.script = pgm_script_read(migration->name, migration->script,
+										   migration->conforming_strings);
+		run.checksum = migration->checksum;
+	}
+	else
+	{
+		execution.script = job->script;
+		run.checksum = pgm_source_checksum(job->script->text, strlen(job->script->text));
+	}
+
+	run.started_at = GetCurrentTimestamp();
+	run.tries = attempts->tries;
+	run.lock_wait_ms = attempts->lock_wait_ms;
+	execute_action(&execution, job->action);
+	record_run(job, &execution, &run);
+}
+
+static void
+run_batch(void *arg)
+{
+	Batch	   *batch = (Batch *) arg;
+	MemoryContext caller = MemoryContextSwitchTo(batch->context);
+	ListCell   *lc;
+
+	foreach(lc, batch->jobs)
+	{
+		MemoryContextReset(batch->context);
+		run_job((PgmJob *) lfirst(lc), &batch->attempts);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Run jobs in order, all of them or none, and record them.  waited_ms is what
+ * the call has waited for locks already.
+ */
+void
+pgm_atomic_run(List *jobs, int64 waited_ms)
+{
+	Batch		batch = {.jobs = jobs};
+
+	if (jobs == NIL)
+		return;
+	if (run_in_progress)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot run a migration from within a migration"),
+				 errhint("Name the other one in \"-- migrate:requires\" instead.")));
+
+	batch.attempts.lock_wait_ms = waited_ms;
+	batch.context = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate run",
+										  ALLOCSET_DEFAULT_SIZES);
+	run_in_progress = true;
+	PG_TRY();
+	{
+		pgm_attempt_run(run_batch, &batch, &batch.attempts);
+	}
+	PG_FINALLY();
+	{
+		run_in_progress = false;
+	}
+	PG_END_TRY();
+	MemoryContextDelete(batch.context);
+}

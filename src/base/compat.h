@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  The only place that knows PostgreSQL's versions.
+ *
+ * Bodies are written against the newest server; what an older one names or
+ * shapes differently is defined here in its terms, one block per version, and
+ * goes when that version goes.
+ *
+ * IDENTIFICATION
+ *	  src/base/compat.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_COMPAT_H
+#define PGM_COMPAT_H
+
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "pgstat.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/sinvaladt.h"
+#include "utils/acl.h"
+
+#if PG_VERSION_NUM < 150000
+#error "pgmigrate needs PostgreSQL 15 or later"
+#endif
+
+/* 18 took the "run once" flag out of ExecutorRun (3eea7a0c97e). */
+#if PG_VERSION_NUM >= 180000
+#define pgm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#else
+#define pgm_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#endif
+
+/* 17 made backend IDs into proc numbers (024c5211178). */
+#if PG_VERSION_NUM >= 170000
+#define pgm_vxid_proc(vxid) \
+	((vxid).procNumber == INVALID_PROC_NUMBER ? NULL : ProcNumberGetProc((vxid).procNumber))
+#else
+#define pgm_vxid_proc(vxid) \
+	((vxid).backendId == InvalidBackendId ? NULL : BackendIdGetProc((vxid).backendId))
+#endif
+
+/* 16 merged the ownership checks into one function (afbfc02983f). */
+#if PG_VERSION_NUM < 160000
+#define pgm_relation_is_owned(relid, roleid) pg_class_ownercheck(relid, roleid)
+#else
+#define pgm_relation_is_owned(relid, roleid) \
+	object_ownercheck(RelationRelationId, relid, roleid)
+#endif
+
+/* 16 renamed the counters of a table's statistics (d69d01ba9da). */
+#if PG_VERSION_NUM < 160000
+#define pgm_tabstat_scans(entry) ((entry)->t_counts.t_numscans)
+#else
+#define pgm_tabstat_scans(entry) ((entry)->counts.numscans)
+#endif
+
+#endif							/* PGM_COMPAT_H */

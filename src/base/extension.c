@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * extension.c
+ *	  The extension as an object: its owner, and the lock on it.
+ *
+ * Whatever changes migrate.* takes one lock first, on the extension itself, and
+ * holds it to the end of its transaction.  That makes runs follow one another,
+ * without deadlock among them, and keeps the extension from being dropped or
+ * upgraded under them.  It is an ordinary heavyweight lock of the transaction:
+ * it needs no session, so a transaction-pooling proxy does no harm, and it is
+ * gone when the client is.  No user can take it but by DDL on the extension.
+ *
+ * Bookkeeping is done as the owner of the extension, with a search_path that
+ * leads to nothing a user could have written.
+ *
+ * IDENTIFICATION
+ *	  src/base/extension.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/extension.h"
+#include "base/lock.h"
+
+static Oid
+extension_oid(void)
+{
+	Oid			oid = get_extension_oid("pgmigrate", true);
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"pgmigrate\" is not installed in this database"),
+				 errhint("Use CREATE EXTENSION pgmigrate.")));
+	return oid;
+}
+
+/*
+ * Role that owns the extension, and so its tables.
+ */
+Oid
+pgm_extension_owner(void)
+{
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			owner = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("pgmigrate"));
+	rel = table_open(ExtensionRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	if (!OidIsValid(owner))
+		(void) extension_oid(); /* says so */
+	return owner;
+}
+
+/*
+ * Take the lock that whoever changes migrate.* holds, to the end of the
+ * transaction.  Waits as any statement does, under the session's own
+ * lock_timeout, but says first for whom.  Returns the milliseconds it waited.
+ */
+int64
+pgm_extension_lock(void)
+{
+	TimestampTz start;
+
+	for (;;)
+	{
+		Oid			oid = extension_oid();
+		LOCKTAG		tag;
+		int64		waited = 0;
+
+		SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, oid, 0);
+		if (LockAcquire(&tag, ShareUpdateExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		{
+			ereport(NOTICE,
+					(errmsg("waiting for another session that runs or registers migrations"),
+					 errdetail_internal("%s", pgm_lock_blockers(&tag, ShareUpdateExclusiveLock))));
+			start = GetCurrentTimestamp();
+			(void) LockAcquire(&tag, ShareUpdateExclusiveLock, false, false);
+			waited = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+		}
+
+		/* It may have been dropped, or dropped and created, meanwhile. */
+		AcceptInvalidationMessages();
+		if (get_extension_oid("pgmigrate", true) == oid)
+			return waited;
+		LockRelease(&tag, ShareUpdateExclusiveLock, false);
+	}
+}
+
+/*
+ * From here to pgm_owner_leave(), act as the owner of the extension.  An error
+ * in between puts everything back when the transaction or subtransaction ends.
+ */
+void
+pgm_owner_enter(PgmOwnerScope *scope)
+{
+	Oid			owner = pgm_extension_owner();
+
+	GetUserIdAndSecContext(&scope->userid, &scope->sec_context);
+	SetUserIdAndSecContext(owner, scope->sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	scope->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+pgm_owner_leave(PgmOwnerScope *scope)
+{
+	AtEOXact_GUC(true, scope->guc_level);
+	SetUserIdAndSecContext(scope->userid, scope->sec_context);
+}

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * extension.h
+ *	  The extension as an object: its owner, and the lock on it.
+ *
+ * IDENTIFICATION
+ *	  src/base/extension.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_EXTENSION_H
+#define PGM_EXTENSION_H
+
+/* What pgm_owner_enter() changed, for pgm_owner_leave() to put back. */
+typedef struct PgmOwnerScope
+{
+	Oid			userid;
+	int			sec_context;
+	int			guc_level;
+} PgmOwnerScope;
+
+extern Oid	pgm_extension_owner(void);
+extern int64 pgm_extension_lock(void);
+
+extern void pgm_owner_enter(PgmOwnerScope *scope);
+extern void pgm_owner_leave(PgmOwnerScope *scope);
+
+#endif							/* PGM_EXTENSION_H */

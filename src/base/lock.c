@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * lock.c
+ *	  Locks that are taken without standing in line, and who is in the way.
+ *
+ * A session that waits for a strong lock makes every later query on the table
+ * wait behind it.  So a lock is asked for conditionally; when it is not to be
+ * had, the error says who holds it, and whoever catches that error releases all
+ * it has and tries again later.
+ *
+ * IDENTIFICATION
+ *	  src/base/lock.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "base/compat.h"
+#include "base/lock.h"
+
+static const char *const blockers_sql =
+"SELECT string_agg(format('Process %s of user \"%s\" (%s, in its transaction for %s): %s',"
+"  a.pid, a.usename, coalesce(a.state, a.backend_type, 'state hidden'),"
+"  coalesce(round(extract(epoch FROM clock_timestamp() - a.xact_start), 1) || ' s',"
+"    'an unknown time'),"
+"  left(regexp_replace(a.query, '\\s+', ' ', 'g'), 200)), E'\\n' ORDER BY a.xact_start)"
+" FROM pg_stat_activity a WHERE a.pid = ANY ($1)";
+
+/*
+ * Process IDs of those that hold a lock in conflict with the given one.
+ */
+static ArrayType *
+conflicting_pids(const LOCKTAG *tag, LOCKMODE mode)
+{
+	int			count;
+	VirtualTransactionId *holders = GetLockConflicts(tag, mode, &count);
+	Datum	   *pids = palloc(sizeof(Datum) * Max(count, 1));
+	int			n = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		PGPROC	   *proc = pgm_vxid_proc(holders[i]);
+
+		if (proc != NULL && proc->pid != 0)
+			pids[n++] = Int32GetDatum(proc->pid);
+	}
+	return construct_array(pids, n, INT4OID, sizeof(int32), true, TYPALIGN_INT);
+}
+
+/*
+ * One line for each session that is in the way of a lock: process, user, age of
+ * its transaction and query, as far as the current user may see them.  The
+ * string lives in the current context.
+ */
+char *
+pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			types[] = {INT4ARRAYOID};
+	Datum		values[1];
+	int			guc_level = NewGUCNestLevel();
+	char	   *text = NULL;
+	char	   *result;
+
+	values[0] = PointerGetDatum(conflicting_pids(tag, mode));
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	SPI_connect();
+	if (SPI_execute_with_args(blockers_sql, 1, types, values, NULL, false, 0) == SPI_OK_SELECT)
+		text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+
+	if (text == NULL)
+		text = "The session in the way has ended, or is a prepared transaction.";
+
+	result = MemoryContextStrdup(caller, text);
+	SPI_finish();
+	AtEOXact_GUC(true, guc_level);
+	return result;
+}
+
+/*
+ * Lock a relation at once, or throw lock_not_available with those in the way.
+ */
+void
+pgm_lock_relation(Oid relid, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	if (ConditionalLockRelationOid(relid, mode))
+		return;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(relid)),
+			 errdetail_internal("%s", pgm_lock_blockers(&tag, mode)),
+			 errhint("End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself.")));
+}

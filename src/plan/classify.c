@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * classify.c
+ *	  Which statements cannot run inside a transaction.
+ *
+ * These are the ones for which the server calls PreventInTransactionBlock().
+ * Where that depends on what an object is like (a partitioned index, say), the
+ * statement counts as transactional here and the server has its say when it
+ * runs.
+ *
+ * IDENTIFICATION
+ *	  src/plan/classify.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/defrem.h"
+#include "tcop/utility.h"
+
+#include "plan/plan.h"
+
+/*
+ * Value of a boolean option, or the default if it is not given.
+ */
+static bool
+option_is_set(List *options, const char *name, bool fallback)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return defGetBoolean(option);
+	}
+	return fallback;
+}
+
+static bool
+reindex_is_transactional(ReindexStmt *stmt)
+{
+	if (option_is_set(stmt->params, "concurrently", false))
+		return false;
+	return stmt->kind == REINDEX_OBJECT_INDEX || stmt->kind == REINDEX_OBJECT_TABLE;
+}
+
+static bool
+alter_table_is_transactional(AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_DetachPartition && ((PartitionCmd *) cmd->def)->concurrent)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * True if the statement can run inside a transaction, as far as its text tells.
+ */
+bool
+pgm_classify_transactional(Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_IndexStmt:
+			return !((IndexStmt *) stmt)->concurrent;
+		case T_DropStmt:
+			return !((DropStmt *) stmt)->concurrent;
+		case T_ReindexStmt:
+			return reindex_is_transactional((ReindexStmt *) stmt);
+		case T_AlterTableStmt:
+			return alter_table_is_transactional((AlterTableStmt *) stmt);
+		case T_VacuumStmt:
+			return !((VacuumStmt *) stmt)->is_vacuumcmd;
+		case T_ClusterStmt:
+			return ((ClusterStmt *) stmt)->relation != NULL;
+		case T_CreateSubscriptionStmt:
+			return !option_is_set(((CreateSubscriptionStmt *) stmt)->options, "connect", true) ||
+				!option_is_set(((CreateSubscriptionStmt *) stmt)->options, "create_slot", true);
+		case T_DiscardStmt:
+			return ((DiscardStmt *) stmt)->target != DISCARD_ALL;
+		case T_CreatedbStmt:
+		case T_DropdbStmt:
+		case T_CreateTableSpaceStmt:
+		case T_DropTableSpaceStmt:
+		case T_AlterSystemStmt:
+			return false;
+		default:
+			return true;
+	}
+}
+
+/*
+ * The first statement of a part that cannot run inside a transaction, or NULL.
+ */
+static PgmStatement *
+first_online(const PgmScript *script, PgmPart part)
+{
+	ListCell   *lc;
+
+	foreach(lc, pgm_script_statements(script, part))
+	{
+		PgmStatement *statement = (PgmStatement *) lfirst(lc);
+
+		if (!pgm_classify_transactional(statement->raw->stmt))
+			return statement;
+	}
+	return NULL;
+}
+
+/*
+ * Can all of the script's up part run inside a transaction, and does it not ask
+ * for anything else?
+ */
+bool
+pgm_classify_script(const PgmScript *script)
+{
+	return script->mode != PGM_MODE_ONLINE && first_online(script, PGM_PART_UP) == NULL;
+}
+
+/*
+ * Throw if a part of a script cannot run inside a transaction.
+ */
+void
+pgm_classify_check_part(const PgmScript *script, PgmPart part)
+{
+	PgmStatement *statement = first_online(script, part);
+
+	if (statement != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("migration \"%s\" cannot run in a transaction", script->name),
+				 errdetail("Statement %d of its %s part, on line %d, is %s, which commits by itself.",
+						   statement->number, pgm_script_part_name(part), statement->line,
+						   GetCommandTagName(CreateCommandTag(statement->raw->stmt))),
+				 errhint("Use the form that can run in a transaction, or run the statement by hand and record it with migrate.resolve().")));
+	if (part == PGM_PART_UP && script->mode == PGM_MODE_ONLINE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("migration \"%s\" asks for an online run, which is not supported yet", script->name),
+				 errhint("Take the option off its \"-- migrate:up\" marker to run it in a transaction.")));
+}

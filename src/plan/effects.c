@@ -1,0 +1,225 @@
+/*-------------------------------------------------------------------------
+ *
+ * effects.c
+ *	  What each statement of a migration will lock, rewrite and scan.
+ *
+ * Joins what locks.c foresees, what probe.c learned from the server, and what
+ * is known of statements that do one thing only.
+ *
+ * IDENTIFICATION
+ *	  src/plan/effects.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/lsyscache.h"
+
+#include "base/compat.h"
+#include "base/subxact.h"
+#include "plan/plan.h"
+
+typedef struct Survey
+{
+	const PgmScript *script;
+	PgmProbe   *probe;			/* or NULL if the server must not be asked */
+	List	   *lines;			/* of PgmPlanLine * */
+} Survey;
+
+static PgmEffect
+effect(bool yes)
+{
+	return yes ? PGM_EFFECT_YES : PGM_EFFECT_NO;
+}
+
+/*
+ * Does a constraint read the whole table as it is added?
+ */
+static bool
+constraint_scans(const Constraint *constraint)
+{
+	switch (constraint->contype)
+	{
+		case CONSTR_FOREIGN:
+			return !constraint->skip_validation;
+		case CONSTR_PRIMARY:
+		case CONSTR_UNIQUE:
+			return constraint->indexname == NULL;
+		case CONSTR_EXCLUSION:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * What is known of an ALTER TABLE without asking: commands that the probe
+ * leaves out because they are about other tables too.
+ */
+static void
+known_alter_effects(const AlterTableStmt *stmt, bool *rewrites, bool *scans)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		switch (cmd->subtype)
+		{
+			case AT_AddConstraint:
+				*scans |= constraint_scans((Constraint *) cmd->def);
+				break;
+			case AT_ValidateConstraint:
+			case AT_AttachPartition:
+				*scans = true;
+				break;
+			case AT_SetTableSpace:
+				*rewrites = true;
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+/*
+ * May the statement be tried on a copy of the table?  It runs as the table's
+ * owner there, so who planned it has to have that owner's rights.
+ */
+static bool
+may_probe(const Survey *survey, Oid relid)
+{
+	return survey->probe != NULL && OidIsValid(relid) &&
+		get_rel_relkind(relid) == RELKIND_RELATION &&
+		pgm_relation_is_owned(relid, GetUserId());
+}
+
+static void
+alter_effects(Survey *survey, PgmPlanLine *line)
+{
+	const AlterTableStmt *stmt = (AlterTableStmt *) line->statement->raw->stmt;
+	PgmProbeResult result = {true, false, false};
+	bool		rewrites = false;
+	bool		scans = false;
+
+	known_alter_effects(stmt, &rewrites, &scans);
+	if (may_probe(survey, line->relid))
+		result = pgm_probe_statement(survey->probe, line->statement);
+	else if (OidIsValid(line->relid) && get_rel_relkind(line->relid) != RELKIND_INDEX)
+		result.known = false;
+
+	line->rewrites = effect(rewrites || result.rewrites);
+	line->scans = effect(scans || result.scans || line->rewrites == PGM_EFFECT_YES);
+	if (!result.known)
+	{
+		if (!rewrites)
+			line->rewrites = PGM_EFFECT_UNKNOWN;
+		if (!scans && !rewrites)
+			line->scans = PGM_EFFECT_UNKNOWN;
+	}
+}
+
+/*
+ * Effects on the first relation of a statement, which is the one it is about.
+ */
+static void
+find_effects(Survey *survey, PgmPlanLine *line)
+{
+	Node	   *stmt = line->statement->raw->stmt;
+
+	switch (nodeTag(stmt))
+	{
+		case T_AlterTableStmt:
+			alter_effects(survey, line);
+			break;
+		case T_IndexStmt:
+		case T_ReindexStmt:
+			line->scans = PGM_EFFECT_YES;
+			break;
+		case T_ClusterStmt:
+		case T_RefreshMatViewStmt:
+			line->rewrites = PGM_EFFECT_YES;
+			line->scans = PGM_EFFECT_YES;
+			break;
+		case T_VacuumStmt:
+			line->scans = PGM_EFFECT_YES;
+			break;
+		case T_UpdateStmt:
+		case T_DeleteStmt:
+		case T_MergeStmt:
+		case T_InsertStmt:
+		case T_SelectStmt:
+		case T_DoStmt:
+		case T_CallStmt:
+			/* That depends on the plan, or on what is called. */
+			line->scans = PGM_EFFECT_UNKNOWN;
+			break;
+		case T_AlterDomainStmt:
+			line->scans = effect(((AlterDomainStmt *) stmt)->subtype == 'C' ||
+								 ((AlterDomainStmt *) stmt)->subtype == 'O' ||
+								 ((AlterDomainStmt *) stmt)->subtype == 'V');
+			break;
+		default:
+			break;
+	}
+}
+
+static PgmPlanLine *
+add_line(Survey *survey, const PgmStatement *statement, const PgmLock *lock)
+{
+	PgmPlanLine *line = palloc0(sizeof(PgmPlanLine));
+
+	line->statement = statement;
+	line->kind = GetCommandTagName(CreateCommandTag(statement->raw->stmt));
+	line->relid = lock == NULL ? InvalidOid : lock->relid;
+	line->mode = lock == NULL ? NoLock : lock->mode;
+	line->transactional = pgm_classify_transactional(statement->raw->stmt);
+	survey->lines = lappend(survey->lines, line);
+	return line;
+}
+
+static void
+survey_script(void *arg)
+{
+	Survey	   *survey = (Survey *) arg;
+	ListCell   *lc;
+
+	foreach(lc, pgm_script_statements(survey->script, PGM_PART_UP))
+	{
+		PgmStatement *statement = (PgmStatement *) lfirst(lc);
+		List	   *locks = pgm_locks_of(statement->raw->stmt);
+		ListCell   *ld;
+
+		if (locks == NIL)
+			find_effects(survey, add_line(survey, statement, NULL));
+		foreach(ld, locks)
+		{
+			PgmPlanLine *line = add_line(survey, statement, (PgmLock *) lfirst(ld));
+
+			if (ld == list_head(locks))
+				find_effects(survey, line);
+		}
+	}
+}
+
+/*
+ * The plan of a script's up part, as PgmPlanLine, one or more for each
+ * statement.  With "trusted", code of the script may be evaluated as the current
+ * user to learn what it does.  Nothing stays behind, whatever the probe did.
+ */
+List *
+pgm_effects_of(const PgmScript *script, bool trusted)
+{
+	Survey		survey = {script, trusted ? pgm_probe_create() : NULL, NIL};
+	const bool	keep = false;
+	ErrorData  *error = pgm_subxact_run(survey_script, &survey, keep);
+
+	if (error != NULL)
+		ReThrowError(error);
+	return survey.lines;
+}

@@ -1,0 +1,491 @@
+/*-------------------------------------------------------------------------
+ *
+ * locks.c
+ *	  Which relations a statement will lock, and how strongly.
+ *
+ * Looked up without locking anything, so the answer can be out of date by the
+ * time the statement runs: it is good for taking the locks without standing in
+ * line and for showing them, not for relying on them.  What is not foreseen
+ * here (cascades, functions, DO blocks) is left to the statement and its
+ * lock_timeout.
+ *
+ * The modes of ALTER TABLE are the server's own answer.
+ *
+ * IDENTIFICATION
+ *	  src/plan/locks.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/heap.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "commands/tablecmds.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "plan/plan.h"
+
+/*
+ * Add a lock, unless it is there in that mode or a stronger one.  Locks are
+ * kept in the order in which they are taken.
+ */
+static void
+add_lock(List **locks, Oid relid, LOCKMODE mode, bool allowed)
+{
+	ListCell   *lc;
+	PgmLock    *lock;
+
+	if (!OidIsValid(relid))
+		return;
+	foreach(lc, *locks)
+	{
+		lock = (PgmLock *) lfirst(lc);
+		if (lock->relid == relid)
+		{
+			lock->mode = Max(lock->mode, mode);
+			lock->allowed |= allowed;
+			return;
+		}
+	}
+	lock = palloc(sizeof(PgmLock));
+	lock->relid = relid;
+	lock->mode = mode;
+	lock->allowed = allowed;
+	*locks = lappend(*locks, lock);
+}
+
+/*
+ * Relation of that name as the statement will find it, or InvalidOid.
+ */
+static Oid
+find_relation(const RangeVar *relation)
+{
+	return RangeVarGetRelid(relation, NoLock, true);
+}
+
+/*
+ * Lock a relation that the statement names.  Who neither owns it nor has one of
+ * the given rights must not lock it: the statement will say so.
+ */
+static Oid
+lock_named(List **locks, const RangeVar *relation, LOCKMODE mode, AclMode rights)
+{
+	Oid			relid = find_relation(relation);
+	bool		allowed;
+
+	if (!OidIsValid(relid))
+		return InvalidOid;
+	allowed = pgm_relation_is_owned(relid, GetUserId()) ||
+		(rights != ACL_NO_RIGHTS &&
+		 pg_class_aclmask(relid, GetUserId(), rights, ACLMASK_ANY) != 0);
+	add_lock(locks, relid, mode, allowed);
+	return relid;
+}
+
+/*
+ * Lock all that inherits from a relation, and all its partitions.
+ */
+static void
+lock_children(List **locks, Oid relid, LOCKMODE mode)
+{
+	bool		allowed = pgm_relation_is_owned(relid, GetUserId());
+	ListCell   *lc;
+
+	if (!has_subclass(relid))
+		return;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		add_lock(locks, lfirst_oid(lc), mode, allowed);
+}
+
+/*
+ * Lock the tables that foreign keys of a table refer to; the one of that name
+ * only, if it is given.
+ */
+static void
+lock_referenced(List **locks, Oid relid, const char *constraint)
+{
+	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (con->contype == CONSTRAINT_FOREIGN &&
+			(constraint == NULL || strcmp(NameStr(con->conname), constraint) == 0))
+			add_lock(locks, con->confrelid, AccessExclusiveLock,
+					 pgm_relation_is_owned(relid, GetUserId()));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Lock a partitioned table's default partition, whose constraint changes with
+ * its siblings.
+ */
+static void
+lock_default_partition(List **locks, Oid parent, bool allowed)
+{
+	if (OidIsValid(parent) && get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE)
+		add_lock(locks, get_default_partition_oid(parent), AccessExclusiveLock, allowed);
+}
+
+/*
+ * Foreign keys among constraints: the referenced tables.
+ */
+static void
+lock_constraint_targets(List **locks, List *constraints)
+{
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+	{
+		Constraint *con = (Constraint *) lfirst(lc);
+
+		if (IsA(con, Constraint) && con->contype == CONSTR_FOREIGN && con->pktable != NULL)
+			(void) lock_named(locks, con->pktable, ShareRowExclusiveLock, ACL_REFERENCES);
+	}
+}
+
+static void
+lock_partition_command(List **locks, Oid parent, AlterTableCmd *cmd)
+{
+	PartitionCmd *partition = (PartitionCmd *) cmd->def;
+
+	(void) lock_named(locks, partition->name, AccessExclusiveLock, ACL_NO_RIGHTS);
+	lock_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
+}
+
+static void
+locks_of_alter_table(List **locks, AlterTableStmt *stmt)
+{
+	LOCKMODE	mode = AlterTableGetLockLevel(stmt->cmds);
+	Oid			relid = lock_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+	ListCell   *lc;
+
+	if (!OidIsValid(relid))
+		return;
+	if (stmt->relation->inh)
+		lock_children(locks, relid, mode);
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		switch (cmd->subtype)
+		{
+			case AT_AddConstraint:
+				lock_constraint_targets(locks, list_make1(cmd->def));
+				break;
+			case AT_AddColumn:
+				lock_constraint_targets(locks, ((ColumnDef *) cmd->def)->constraints);
+				break;
+			case AT_DropConstraint:
+				lock_referenced(locks, relid, cmd->name);
+				break;
+			case AT_AttachPartition:
+			case AT_DetachPartition:
+				lock_partition_command(locks, relid, cmd);
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+static void
+locks_of_create_table(List **locks, CreateStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->inhRelations)
+	{
+		bool		partition = stmt->partbound != NULL;
+		LOCKMODE	mode = partition ? AccessExclusiveLock : ShareUpdateExclusiveLock;
+		Oid			parent = lock_named(locks, lfirst_node(RangeVar, lc), mode, ACL_NO_RIGHTS);
+
+		if (partition && OidIsValid(parent))
+			lock_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
+	}
+	lock_constraint_targets(locks, stmt->constraints);
+	foreach(lc, stmt->tableElts)
+	{
+		Node	   *element = (Node *) lfirst(lc);
+
+		if (IsA(element, ColumnDef))
+			lock_constraint_targets(locks, ((ColumnDef *) element)->constraints);
+		else if (IsA(element, Constraint))
+			lock_constraint_targets(locks, list_make1(element));
+	}
+}
+
+/*
+ * DROP of one relation: with it go its foreign keys, and its place in a
+ * partitioned table.
+ */
+static void
+lock_dropped_relation(List **locks, RangeVar *relation, ObjectType type)
+{
+	Oid			relid = find_relation(relation);
+	bool		allowed;
+
+	if (!OidIsValid(relid))
+		return;
+	allowed = pgm_relation_is_owned(relid, GetUserId());
+	if (type == OBJECT_INDEX && get_rel_relkind(relid) == RELKIND_INDEX)
+		add_lock(locks, IndexGetRelation(relid, true), AccessExclusiveLock, allowed);
+	if (type == OBJECT_TABLE && get_rel_relispartition(relid))
+	{
+		Oid			parent = get_partition_parent(relid, true);
+
+		add_lock(locks, parent, AccessExclusiveLock, allowed);
+		lock_default_partition(locks, parent, allowed);
+	}
+	add_lock(locks, relid, AccessExclusiveLock, allowed);
+	if (type == OBJECT_TABLE)
+		lock_referenced(locks, relid, NULL);
+}
+
+static void
+locks_of_drop(List **locks, DropStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->objects)
+	{
+		List	   *name = (List *) lfirst(lc);
+
+		switch (stmt->removeType)
+		{
+			case OBJECT_TABLE:
+			case OBJECT_INDEX:
+			case OBJECT_VIEW:
+			case OBJECT_MATVIEW:
+			case OBJECT_SEQUENCE:
+			case OBJECT_FOREIGN_TABLE:
+				lock_dropped_relation(locks, makeRangeVarFromNameList(name), stmt->removeType);
+				break;
+			case OBJECT_TRIGGER:
+			case OBJECT_RULE:
+			case OBJECT_POLICY:
+				/* the relation's name, followed by the object's own */
+				name = list_truncate(list_copy(name), list_length(name) - 1);
+				(void) lock_named(locks, makeRangeVarFromNameList(name), AccessExclusiveLock,
+								  ACL_NO_RIGHTS);
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+static void
+locks_of_index(List **locks, IndexStmt *stmt)
+{
+	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
+	Oid			relid = lock_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+
+	if (OidIsValid(relid) && stmt->relation->inh)
+		lock_children(locks, relid, mode);
+}
+
+static void
+locks_of_reindex(List **locks, ReindexStmt *stmt)
+{
+	Oid			relid;
+
+	if (stmt->relation == NULL)
+		return;
+	if (stmt->kind == REINDEX_OBJECT_TABLE)
+	{
+		(void) lock_named(locks, stmt->relation, ShareLock, ACL_NO_RIGHTS);
+		return;
+	}
+	relid = find_relation(stmt->relation);
+	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_INDEX)
+	{
+		bool		allowed = pgm_relation_is_owned(relid, GetUserId());
+
+		add_lock(locks, IndexGetRelation(relid, true), ShareLock, allowed);
+		add_lock(locks, relid, AccessExclusiveLock, allowed);
+	}
+}
+
+static void
+locks_of_rename(List **locks, RenameStmt *stmt)
+{
+	LOCKMODE	mode = AccessExclusiveLock;
+	Oid			relid;
+
+	if (stmt->relation == NULL)
+		return;
+	if (stmt->renameType == OBJECT_INDEX)
+		mode = ShareUpdateExclusiveLock;
+	relid = lock_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+	if (OidIsValid(relid) && stmt->renameType == OBJECT_COLUMN && stmt->relation->inh)
+		lock_children(locks, relid, mode);
+}
+
+static void
+lock_all_named(List **locks, List *relations, LOCKMODE mode, AclMode rights)
+{
+	ListCell   *lc;
+
+	foreach(lc, relations)
+	{
+		RangeVar   *relation = (RangeVar *) lfirst(lc);
+		Oid			relid;
+
+		if (!IsA(relation, RangeVar))
+			continue;
+		relid = lock_named(locks, relation, mode, rights);
+		if (OidIsValid(relid) && relation->inh)
+			lock_children(locks, relid, mode);
+	}
+}
+
+/*
+ * The target of a statement on rows.
+ */
+static void
+lock_row_target(List **locks, RangeVar *relation)
+{
+	if (relation != NULL)
+		(void) lock_named(locks, relation, RowExclusiveLock,
+						  ACL_INSERT | ACL_UPDATE | ACL_DELETE);
+}
+
+/*
+ * Statements on one relation that take one lock.
+ */
+static void
+locks_of_other(List **locks, Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_CreateTrigStmt:
+			(void) lock_named(locks, ((CreateTrigStmt *) stmt)->relation,
+							  ShareRowExclusiveLock, ACL_TRIGGER);
+			break;
+		case T_RuleStmt:
+			(void) lock_named(locks, ((RuleStmt *) stmt)->relation,
+							  AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_CreatePolicyStmt:
+			(void) lock_named(locks, ((CreatePolicyStmt *) stmt)->table,
+							  AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_AlterPolicyStmt:
+			(void) lock_named(locks, ((AlterPolicyStmt *) stmt)->table,
+							  AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_ViewStmt:
+			if (((ViewStmt *) stmt)->replace)
+				(void) lock_named(locks, ((ViewStmt *) stmt)->view,
+								  AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_AlterObjectSchemaStmt:
+			if (((AlterObjectSchemaStmt *) stmt)->relation != NULL)
+				(void) lock_named(locks, ((AlterObjectSchemaStmt *) stmt)->relation,
+								  AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_AlterSeqStmt:
+			(void) lock_named(locks, ((AlterSeqStmt *) stmt)->sequence,
+							  ShareRowExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_CreateStatsStmt:
+			lock_all_named(locks, ((CreateStatsStmt *) stmt)->relations,
+						   ShareUpdateExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_ClusterStmt:
+			if (((ClusterStmt *) stmt)->relation != NULL)
+				(void) lock_named(locks, ((ClusterStmt *) stmt)->relation,
+								  AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_RefreshMatViewStmt:
+			(void) lock_named(locks, ((RefreshMatViewStmt *) stmt)->relation,
+							  ((RefreshMatViewStmt *) stmt)->concurrent ?
+							  ExclusiveLock : AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		default:
+			break;
+	}
+}
+
+/*
+ * The locks of a statement on relations that exist, as PgmLock, in the order in
+ * which it takes them.
+ */
+List *
+pgm_locks_of(Node *stmt)
+{
+	List	   *locks = NIL;
+
+	switch (nodeTag(stmt))
+	{
+		case T_AlterTableStmt:
+			locks_of_alter_table(&locks, (AlterTableStmt *) stmt);
+			break;
+		case T_CreateStmt:
+			locks_of_create_table(&locks, (CreateStmt *) stmt);
+			break;
+		case T_DropStmt:
+			locks_of_drop(&locks, (DropStmt *) stmt);
+			break;
+		case T_IndexStmt:
+			locks_of_index(&locks, (IndexStmt *) stmt);
+			break;
+		case T_ReindexStmt:
+			locks_of_reindex(&locks, (ReindexStmt *) stmt);
+			break;
+		case T_RenameStmt:
+			locks_of_rename(&locks, (RenameStmt *) stmt);
+			break;
+		case T_TruncateStmt:
+			lock_all_named(&locks, ((TruncateStmt *) stmt)->relations,
+						   AccessExclusiveLock, ACL_TRUNCATE);
+			break;
+		case T_LockStmt:
+			lock_all_named(&locks, ((LockStmt *) stmt)->relations,
+						   ((LockStmt *) stmt)->mode, ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE);
+			break;
+		case T_InsertStmt:
+			lock_row_target(&locks, ((InsertStmt *) stmt)->relation);
+			break;
+		case T_UpdateStmt:
+			lock_row_target(&locks, ((UpdateStmt *) stmt)->relation);
+			break;
+		case T_DeleteStmt:
+			lock_row_target(&locks, ((DeleteStmt *) stmt)->relation);
+			break;
+		case T_MergeStmt:
+			lock_row_target(&locks, ((MergeStmt *) stmt)->relation);
+			break;
+		case T_CopyStmt:
+			if (((CopyStmt *) stmt)->is_from)
+				lock_row_target(&locks, ((CopyStmt *) stmt)->relation);
+			break;
+		default:
+			locks_of_other(&locks, stmt);
+			break;
+	}
+	return locks;
+}

@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *	  What runs next, and what it will take.
+ *
+ * IDENTIFICATION
+ *	  src/plan/plan.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_PLAN_H
+#define PGM_PLAN_H
+
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
+
+#include "script/script.h"
+#include "store/store.h"
+
+/* A migration among the others. */
+typedef struct PgmNode
+{
+	PgmMigration *migration;
+	int			rank;			/* place in the order, or -1 on a cycle */
+	bool		applied;		/* or about to be, before the node at hand */
+	List	   *dependents;		/* nodes that require this one */
+	List	   *rivals;			/* nodes that conflict with this one */
+} PgmNode;
+
+typedef struct PgmGraph
+{
+	int			count;
+	PgmNode    *nodes;			/* in byte order of their names */
+	PgmNode   **ranked;			/* in order, without those on cycles */
+	int			ranked_count;
+	PgmNode    *last_applied;	/* versioned one of highest rank, or NULL */
+} PgmGraph;
+
+typedef enum PgmProblem
+{
+	PGM_PROBLEM_NONE,
+	PGM_PROBLEM_MISSING,		/* requires what is not registered */
+	PGM_PROBLEM_CYCLE,			/* requires itself in the end */
+	PGM_PROBLEM_CONFLICT,		/* conflicts with what is applied */
+	PGM_PROBLEM_OUT_OF_ORDER	/* sorts before what is applied */
+} PgmProblem;
+
+/* order.c */
+extern PgmGraph *pgm_graph_build(PgmMigration **rows, int count);
+extern PgmNode *pgm_graph_find(const PgmGraph *graph, const char *name);
+extern PgmProblem pgm_graph_problem(const PgmGraph *graph, const PgmNode *node,
+									const char **other);
+extern List *pgm_graph_waits_for(const PgmGraph *graph, const PgmNode *node);
+
+/* queue.c */
+extern PgmGraph *pgm_queue_graph(void);
+extern PgmNode *pgm_queue_find(const PgmGraph *graph, const char *name);
+extern List *pgm_queue_one(PgmGraph *graph, PgmNode *node);
+extern List *pgm_queue_all(PgmGraph *graph, PgmNode *last);
+extern void pgm_queue_check_undo(PgmGraph *graph, List *nodes);
+
+/* classify.c */
+extern bool pgm_classify_transactional(Node *stmt);
+extern bool pgm_classify_script(const PgmScript *script);
+extern void pgm_classify_check_part(const PgmScript *script, PgmPart part);
+
+/* locks.c */
+typedef struct PgmLock
+{
+	Oid			relid;
+	LOCKMODE	mode;
+	bool		allowed;		/* may the current user lock it so? */
+} PgmLock;
+
+extern List *pgm_locks_of(Node *stmt);
+
+/* probe.c */
+typedef struct PgmProbe PgmProbe;
+
+typedef struct PgmProbeResult
+{
+	bool		known;			/* could the server be asked? */
+	bool		rewrites;
+	bool		scans;
+} PgmProbeResult;
+
+extern PgmProbe *pgm_probe_create(void);
+extern PgmProbeResult pgm_probe_statement(PgmProbe *probe, const PgmStatement *statement);
+
+/* effects.c */
+typedef enum PgmEffect
+{
+	PGM_EFFECT_NO,
+	PGM_EFFECT_YES,
+	PGM_EFFECT_UNKNOWN
+} PgmEffect;
+
+/* A statement and one relation that it locks; one line of a plan. */
+typedef struct PgmPlanLine
+{
+	const PgmStatement *statement;
+	const char *kind;			/* command tag */
+	Oid			relid;			/* InvalidOid if it locks none that exists */
+	LOCKMODE	mode;
+	PgmEffect	rewrites;
+	PgmEffect	scans;
+	bool		transactional;
+} PgmPlanLine;
+
+extern List *pgm_effects_of(const PgmScript *script, bool trusted);
+
+#endif							/* PGM_PLAN_H */

@@ -1,0 +1,212 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue.c
+ *	  The migrations that a call will run, in order, and whether it may.
+ *
+ * All that can be refused is refused here, for all migrations of the call,
+ * before the first one runs.
+ *
+ * IDENTIFICATION
+ *	  src/plan/queue.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "base/guc.h"
+#include "base/rights.h"
+#include "plan/plan.h"
+
+/*
+ * All migrations, ranked.
+ */
+PgmGraph *
+pgm_queue_graph(void)
+{
+	int			count;
+	PgmMigration **rows = pgm_store_fetch_overview(&count);
+
+	return pgm_graph_build(rows, count);
+}
+
+/*
+ * The migration of that name; throws if there is none.
+ */
+PgmNode *
+pgm_queue_find(const PgmGraph *graph, const char *name)
+{
+	PgmNode    *node = pgm_graph_find(graph, name);
+
+	if (node == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("migration \"%s\" is not registered", name),
+				 errhint("Use migrate.register(), and migrate.status() to see what there is.")));
+	return node;
+}
+
+static void
+report_out_of_order(const char *name, const char *other)
+{
+	if (pgm_out_of_order == PGM_OUT_OF_ORDER_ALLOW)
+		return;
+	ereport(pgm_out_of_order == PGM_OUT_OF_ORDER_WARN ? WARNING : ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("migration \"%s\" is out of order", name),
+			 errdetail("Migration \"%s\", which comes after it, is already applied.", other),
+			 errhint("Register it under a later name, or set pgmigrate.out_of_order to \"warn\" or \"allow\".")));
+}
+
+/*
+ * Throw if a migration cannot be applied now.
+ */
+static void
+check_apply(const PgmGraph *graph, const PgmNode *node)
+{
+	const char *name = node->migration->name;
+	const char *other;
+
+	pgm_rights_check_author(name, node->migration->registered_by);
+
+	switch (pgm_graph_problem(graph, node, &other))
+	{
+		case PGM_PROBLEM_NONE:
+			break;
+		case PGM_PROBLEM_MISSING:
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("migration \"%s\" requires \"%s\", which is not registered", name, other),
+					 errhint("Register it, or correct the name in \"-- migrate:requires\".")));
+			break;
+		case PGM_PROBLEM_CYCLE:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("requirements of migration \"%s\" lead back to themselves", name),
+					 errhint("Take one of the names on the cycle out of \"-- migrate:requires\".")));
+			break;
+		case PGM_PROBLEM_CONFLICT:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("migration \"%s\" conflicts with \"%s\"", name, other),
+					 errhint("Roll the other one back first.")));
+			break;
+		case PGM_PROBLEM_OUT_OF_ORDER:
+			report_out_of_order(name, other);
+			break;
+	}
+
+	if (!node->migration->transactional)
+	{
+		PgmMigration *full = pgm_store_fetch_migration(name, false);
+
+		pgm_classify_check_part(pgm_script_read(name, full->script, full->conforming_strings),
+								PGM_PART_UP);
+	}
+}
+
+/*
+ * Check nodes that are given in order, each as if those before were applied.
+ */
+static List *
+check_all(PgmGraph *graph, List *nodes)
+{
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+	{
+		PgmNode    *node = (PgmNode *) lfirst(lc);
+
+		check_apply(graph, node);
+		node->applied = true;
+	}
+	return nodes;
+}
+
+static void
+add_with_requirements(const PgmGraph *graph, PgmNode *node, List **nodes)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (node->applied || list_member_ptr(*nodes, node))
+		return;
+	*nodes = lappend(*nodes, node);
+	foreach(lc, node->migration->requires)
+	{
+		PgmNode    *required = pgm_graph_find(graph, (char *) lfirst(lc));
+
+		if (required != NULL)
+			add_with_requirements(graph, required, nodes);
+	}
+}
+
+static int
+compare_ranks(const ListCell *a, const ListCell *b)
+{
+	return ((PgmNode *) lfirst(a))->rank - ((PgmNode *) lfirst(b))->rank;
+}
+
+/*
+ * A migration after all that it requires and that is not applied, in order.
+ */
+List *
+pgm_queue_one(PgmGraph *graph, PgmNode *node)
+{
+	List	   *nodes = NIL;
+
+	add_with_requirements(graph, node, &nodes);
+	list_sort(nodes, compare_ranks);
+	return check_all(graph, nodes);
+}
+
+/*
+ * Everything that is not applied, in order, up to and with "last" if that is
+ * not NULL.  Those on a cycle have no place in the order and are refused.
+ */
+List *
+pgm_queue_all(PgmGraph *graph, PgmNode *last)
+{
+	List	   *nodes = NIL;
+
+	for (int i = 0; i < graph->count; i++)
+	{
+		PgmNode    *node = &graph->nodes[i];
+
+		if (!node->applied && (node->rank < 0 || last == NULL || node->rank <= last->rank))
+			nodes = lappend(nodes, node);
+	}
+	list_sort(nodes, compare_ranks);
+	return check_all(graph, nodes);
+}
+
+/*
+ * Throw unless the applied nodes given may be undone, one after the other.
+ */
+void
+pgm_queue_check_undo(PgmGraph *graph, List *nodes)
+{
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+	{
+		PgmNode    *node = (PgmNode *) lfirst(lc);
+		ListCell   *ld;
+
+		pgm_rights_check_author(node->migration->name, node->migration->registered_by);
+		foreach(ld, node->dependents)
+		{
+			PgmNode    *dependent = (PgmNode *) lfirst(ld);
+
+			if (dependent->applied)
+				ereport(ERROR,
+						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+						 errmsg("cannot roll back migration \"%s\" because \"%s\" requires it",
+								node->migration->name, dependent->migration->name),
+						 errhint("Roll back \"%s\" first, or use migrate.rollback_to().",
+								 dependent->migration->name)));
+		}
+		node->applied = false;
+	}
+}

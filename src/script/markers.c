@@ -1,0 +1,507 @@
+/*-------------------------------------------------------------------------
+ *
+ * markers.c
+ *	  The marker comments of a script.
+ *
+ * A marker is a line comment that begins its line, as in dbmate's files, of
+ * which this is a superset:
+ *
+ *		-- migrate:up [key:value ...]		the four that begin a part
+ *		-- migrate:down
+ *		-- migrate:verify
+ *		-- migrate:check
+ *		-- migrate:requires a, b			the others hold for the whole script
+ *		-- migrate:conflicts c
+ *		-- migrate:repeatable
+ *		-- migrate:seed
+ *		-- migrate:description words
+ *
+ * Without a marker that begins a part, all of the script is the up part.  What
+ * is not understood is refused: a misspelt marker would otherwise be a comment,
+ * and a down part would run as up.
+ *
+ * IDENTIFICATION
+ *	  src/script/markers.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "parser/scansup.h"
+#include "utils/elog.h"
+
+#include "script/script.h"
+
+/* A word of a marker line, in bytes of the script. */
+typedef struct Word
+{
+	int			start;
+	int			end;
+} Word;
+
+/* State while a script is read. */
+typedef struct Reader
+{
+	PgmScript  *script;
+	int			open_part;		/* part that lasts until the next one, or -1 */
+	bool		parts_marked;	/* some marker began a part */
+	int			first_token;	/* where the first token stands, or -1 */
+	bool		kind_marked;
+	bool		requires_marked;
+	bool		conflicts_marked;
+
+	/* For COPY ... FROM STDIN, whose data would follow it. */
+	bool		statement_starts;
+	bool		in_copy;
+	bool		after_from;
+	int			depth;
+} Reader;
+
+typedef void (*MarkerHandler) (Reader *reader, Word marker, Word rest);
+
+static bool
+word_is(const char *text, Word word, const char *value)
+{
+	int			length = (int) strlen(value);
+
+	return word.end - word.start == length &&
+		strncmp(text +word.start, value, length) == 0;
+}
+
+static Word
+next_word(const char *text, Word *rest)
+{
+	Word		word;
+
+	while (rest->start < rest->end && scanner_isspace(text[rest->start]))
+		rest->start++;
+	word.start = rest->start;
+	while (rest->start < rest->end && !scanner_isspace(text[rest->start]))
+		rest->start++;
+	word.end = rest->start;
+	return word;
+}
+
+static Word
+trim(const char *text, Word word)
+{
+	while (word.start < word.end && scanner_isspace(text[word.start]))
+		word.start++;
+	while (word.end > word.start && scanner_isspace(text[word.end - 1]))
+		word.end--;
+	return word;
+}
+
+static void
+refuse_rest(Reader *reader, Word marker, Word rest)
+{
+	const char *text = reader->script->text;
+
+	rest = trim(text, rest);
+	if (rest.start < rest.end)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("marker \"%.*s\" takes no argument",
+						marker.end - marker.start, text +marker.start),
+				 pgm_script_errposition(text, rest.start)));
+}
+
+static void
+refuse_repeated(Reader *reader, Word marker)
+{
+	const char *text = reader->script->text;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("marker \"%.*s\" is repeated or contradicts an earlier one",
+					marker.end - marker.start, text +marker.start),
+			 pgm_script_errposition(text, marker.start)));
+}
+
+/*
+ * An option of the up marker.
+ */
+static void
+read_option(Reader *reader, Word word)
+{
+	PgmScript  *script = reader->script;
+	const char *text = script->text;
+
+	if (word_is(text, word, "mode:auto") || word_is(text, word, "transaction:true"))
+		script->mode = PGM_MODE_AUTO;
+	else if (word_is(text, word, "mode:atomic"))
+		script->mode = PGM_MODE_ATOMIC;
+	else if (word_is(text, word, "mode:online") || word_is(text, word, "transaction:false"))
+		script->mode = PGM_MODE_ONLINE;
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("unrecognized option \"%.*s\" of marker \"migrate:up\"",
+						word.end - word.start, text +word.start),
+				 errhint("The options are mode:auto, mode:atomic, mode:online, transaction:true and transaction:false."),
+				 pgm_script_errposition(text, word.start)));
+}
+
+/*
+ * A marker that begins a part: what comes before it on its own line ends the
+ * part that was open.
+ */
+static void
+begin_part(Reader *reader, PgmPart part, Word marker, Word rest)
+{
+	PgmScript  *script = reader->script;
+
+	if (reader->parts_marked && script->parts[part].present)
+		refuse_repeated(reader, marker);
+	if (!reader->parts_marked && reader->first_token >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("statement before the first part of the script"),
+				 errhint("Put it after \"-- migrate:up\"."),
+				 pgm_script_errposition(script->text, reader->first_token)));
+
+	if (reader->open_part >= 0)
+		script->parts[reader->open_part].end = marker.start;
+	script->parts[part].present = true;
+	script->parts[part].start = rest.end;
+	reader->open_part = part;
+	reader->parts_marked = true;
+	/* The part before need not have ended in a semicolon. */
+	reader->statement_starts = true;
+	reader->in_copy = false;
+}
+
+static void
+handle_up(Reader *reader, Word marker, Word rest)
+{
+	Word		left = rest;
+
+	begin_part(reader, PGM_PART_UP, marker, rest);
+	for (;;)
+	{
+		Word		word = next_word(reader->script->text, &left);
+
+		if (word.start == word.end)
+			break;
+		read_option(reader, word);
+	}
+}
+
+static void
+handle_down(Reader *reader, Word marker, Word rest)
+{
+	refuse_rest(reader, marker, rest);
+	begin_part(reader, PGM_PART_DOWN, marker, rest);
+}
+
+static void
+handle_verify(Reader *reader, Word marker, Word rest)
+{
+	refuse_rest(reader, marker, rest);
+	begin_part(reader, PGM_PART_VERIFY, marker, rest);
+}
+
+static void
+handle_check(Reader *reader, Word marker, Word rest)
+{
+	refuse_rest(reader, marker, rest);
+	begin_part(reader, PGM_PART_CHECK, marker, rest);
+}
+
+static void
+handle_repeatable(Reader *reader, Word marker, Word rest)
+{
+	refuse_rest(reader, marker, rest);
+	if (reader->kind_marked)
+		refuse_repeated(reader, marker);
+	reader->kind_marked = true;
+	reader->script->kind = PGM_KIND_REPEATABLE;
+}
+
+static void
+handle_seed(Reader *reader, Word marker, Word rest)
+{
+	refuse_rest(reader, marker, rest);
+	if (reader->kind_marked)
+		refuse_repeated(reader, marker);
+	reader->kind_marked = true;
+	reader->script->kind = PGM_KIND_SEED;
+}
+
+static void
+handle_description(Reader *reader, Word marker, Word rest)
+{
+	const char *text = reader->script->text;
+
+	if (reader->script->description != NULL)
+		refuse_repeated(reader, marker);
+	rest = trim(text, rest);
+	if (rest.start == rest.end)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("marker \"migrate:description\" has no text"),
+				 pgm_script_errposition(text, marker.start)));
+	reader->script->description = pnstrdup(text +rest.start, rest.end - rest.start);
+}
+
+/*
+ * One name of a list, checked.
+ */
+static char *
+read_name(Reader *reader, Word marker, Word word)
+{
+	const char *text = reader->script->text;
+	char	   *name;
+	int			fault;
+
+	word = trim(text, word);
+	if (word.start == word.end)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("marker \"%.*s\" lacks a name",
+						marker.end - marker.start, text +marker.start),
+				 errhint("Write the names of migrations, separated by commas."),
+				 pgm_script_errposition(text, word.start)));
+
+	name = pnstrdup(text +word.start, word.end - word.start);
+	fault = pgm_name_fault(name);
+	if (fault >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid migration name \"%s\"", name),
+				 errhint("Write the names of migrations, separated by commas."),
+				 pgm_script_errposition(text, word.start + fault)));
+	if (strcmp(name, reader->script->name) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("migration \"%s\" names itself", name),
+				 pgm_script_errposition(text, word.start)));
+	return name;
+}
+
+static List *
+read_names(Reader *reader, Word marker, Word rest)
+{
+	const char *text = reader->script->text;
+	List	   *names = NIL;
+
+	for (;;)
+	{
+		Word		word = rest;
+		char	   *name;
+		ListCell   *lc;
+
+		while (rest.start < rest.end && text[rest.start] != ',')
+			rest.start++;
+		word.end = rest.start;
+		name = read_name(reader, marker, word);
+		foreach(lc, names)
+		{
+			if (strcmp((char *) lfirst(lc), name) == 0)
+				refuse_repeated(reader, marker);
+		}
+		names = lappend(names, name);
+		if (rest.start == rest.end)
+			return names;
+		rest.start++;
+	}
+}
+
+static void
+handle_requires(Reader *reader, Word marker, Word rest)
+{
+	if (reader->requires_marked)
+		refuse_repeated(reader, marker);
+	reader->requires_marked = true;
+	reader->script->requires = read_names(reader, marker, rest);
+}
+
+static void
+handle_conflicts(Reader *reader, Word marker, Word rest)
+{
+	if (reader->conflicts_marked)
+		refuse_repeated(reader, marker);
+	reader->conflicts_marked = true;
+	reader->script->conflicts = read_names(reader, marker, rest);
+}
+
+static const struct
+{
+	const char *name;
+	MarkerHandler handler;
+}			markers[] = {
+	{"migrate:up", handle_up},
+	{"migrate:down", handle_down},
+	{"migrate:verify", handle_verify},
+	{"migrate:check", handle_check},
+	{"migrate:requires", handle_requires},
+	{"migrate:conflicts", handle_conflicts},
+	{"migrate:repeatable", handle_repeatable},
+	{"migrate:seed", handle_seed},
+	{"migrate:description", handle_description},
+};
+
+/*
+ * Is the line comment [start, end) a marker?  If so, obey it.
+ */
+static void
+read_comment(Reader *reader, int start, int end)
+{
+	const char *text = reader->script->text;
+	Word		rest = {start + 2, end};
+	Word		marker;
+
+	if (start > 0 && text[start - 1] != '\n' && text[start - 1] != '\r')
+		return;
+	marker = next_word(text, &rest);
+	if (marker.end - marker.start < 8 || strncmp(text +marker.start, "migrate:", 8) != 0)
+		return;
+
+	for (int i = 0; i < lengthof(markers); i++)
+	{
+		if (word_is(text, marker, markers[i].name))
+		{
+			markers[i].handler(reader, marker, rest);
+			return;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("unrecognized marker \"%.*s\"", marker.end - marker.start, text +marker.start),
+			 errhint("The markers are migrate:up, down, verify, check, requires, conflicts, repeatable, seed and description."),
+			 pgm_script_errposition(text, marker.start)));
+}
+
+/*
+ * Look for markers between two tokens.
+ */
+static void
+read_gap(Reader *reader, int pos, int end)
+{
+	const char *text = reader->script->text;
+
+	while (pos < end)
+	{
+		int			next = pgm_tokens_skip_comment(text, pos, end);
+
+		if (text[pos] == '-')
+			read_comment(reader, pos, next);
+		pos = next;
+	}
+}
+
+static bool
+token_is(const char *text, PgmToken token, const char *word)
+{
+	int			length = (int) strlen(word);
+
+	return token.end - token.start == length &&
+		pg_strncasecmp(text +token.start, word, length) == 0;
+}
+
+/*
+ * Look at a token for what only psql understands.  Both have to be found before
+ * the parser comes to them: what follows COPY FROM STDIN is not SQL.
+ */
+static void
+read_token(Reader *reader, PgmToken token)
+{
+	const char *text = reader->script->text;
+
+	if (reader->first_token < 0)
+		reader->first_token = token.start;
+
+	if (text[token.start] == '\\')
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("psql commands are not allowed in a migration"),
+				 errhint("Remove the line that begins with a backslash."),
+				 pgm_script_errposition(text, token.start)));
+
+	if (reader->statement_starts)
+	{
+		reader->in_copy = token_is(text, token, "copy");
+		reader->depth = 0;
+	}
+	else if (reader->in_copy && reader->after_from && token_is(text, token, "stdin"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("COPY FROM STDIN is not allowed in a migration"),
+				 errhint("Use INSERT, or COPY with a file of the server."),
+				 pgm_script_errposition(text, token.start)));
+
+	if (text[token.start] == '(')
+		reader->depth++;
+	else if (text[token.start] == ')')
+		reader->depth--;
+	reader->after_from = reader->depth == 0 && token_is(text, token, "from");
+	reader->statement_starts = token_is(text, token, ";");
+}
+
+static void
+read_text(Reader *reader)
+{
+	const char *text = reader->script->text;
+	int			length = (int) strlen(text);
+	PgmTokens	tokens;
+	PgmToken	token;
+	int			pos = 0;
+
+	pgm_tokens_begin(&tokens, text, reader->script->conforming_strings);
+	while (pgm_tokens_next(&tokens, &token))
+	{
+		read_gap(reader, pos, token.start);
+		read_token(reader, token);
+		pos = token.end;
+	}
+	read_gap(reader, pos, length);
+	pgm_tokens_end(&tokens);
+
+	if (reader->open_part >= 0)
+		reader->script->parts[reader->open_part].end = length;
+	if (!reader->parts_marked)
+	{
+		reader->script->parts[PGM_PART_UP].present = true;
+		reader->script->parts[PGM_PART_UP].end = length;
+	}
+	else if (!reader->script->parts[PGM_PART_UP].present)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("script has no up part"),
+				 errhint("Put \"-- migrate:up\" on a line before the statements."),
+				 pgm_script_errposition(text, 0)));
+	if (!reader->parts_marked && reader->first_token < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("script has no statement"),
+				 errhint("An empty up part has to be marked with \"-- migrate:up\"."),
+				 pgm_script_errposition(text, 0)));
+}
+
+/*
+ * Read the markers of a script.  name and text must outlive the result.  Throws
+ * with the line for what is wrong; the statements themselves are not parsed.
+ */
+PgmScript *
+pgm_script_read(const char *name, const char *text, bool conforming_strings)
+{
+	PgmScript  *script = palloc0(sizeof(PgmScript));
+	Reader		reader = {.script = script,.open_part = -1,.first_token = -1,
+	.statement_starts = true};
+	PgmScriptFrame frame = {script, PGM_PART_UP, 0, NULL};
+	ErrorContextCallback callback;
+
+	script->name = name;
+	script->text = text;
+
+	script->conforming_strings = conforming_strings;
+
+	callback.callback = pgm_script_error_context;
+	callback.arg = &frame;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	read_text(&reader);
+	error_context_stack = callback.previous;
+	return script;
+}

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * position.c
+ *	  Where in a script something is, for people.
+ *
+ * The server reports errors with a cursor position in the text that it parsed.
+ * Here that text is the script and not what the client sent, so the position is
+ * made an internal one, as SPI does, and the context says which migration,
+ * which statement and which line it was.
+ *
+ * IDENTIFICATION
+ *	  src/script/position.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "script/script.h"
+
+/* A longer script is not repeated in an error; the statement alone is. */
+#define MAX_QUOTED_SCRIPT	32768
+
+/*
+ * Line of the text, from 1, on which the byte at the given offset stands.
+ */
+int
+pgm_script_line(const char *text, int offset)
+{
+	int			line = 1;
+
+	for (int i = 0; i < offset && text[i] != '\0'; i++)
+	{
+		if (text[i] == '\n')
+			line++;
+	}
+	return line;
+}
+
+/*
+ * For use in ereport(): the error is at this byte of the script.
+ */
+int
+pgm_script_errposition(const char *text, int offset)
+{
+	return errposition(pg_mbstrlen_with_len(text, offset) + 1);
+}
+
+/*
+ * Byte offset of a character position, which counts from 1.
+ */
+static int
+offset_of_position(const char *text, int position)
+{
+	int			offset = 0;
+
+	while (--position > 0 && text[offset] != '\0')
+		offset += pg_mblen(text +offset);
+	return offset;
+}
+
+/*
+ * Turn the error's position into one in the script; returns its line, or 0 when
+ * the error has no position of that kind.
+ */
+static int
+move_position(const PgmScriptFrame *frame)
+{
+	const char *text = frame->script->text;
+	const PgmStatement *statement = frame->statement;
+	int			position = geterrposition();
+
+	if (position <= 0)
+		return 0;
+
+	errposition(0);
+	position += pg_mbstrlen_with_len(text, frame->base);
+	if (statement != NULL && strlen(text) > MAX_QUOTED_SCRIPT)
+	{
+		internalerrposition(position - pg_mbstrlen_with_len(text, statement->location));
+		internalerrquery(pnstrdup(text +statement->location, statement->length));
+	}
+	else
+	{
+		internalerrposition(position);
+		internalerrquery(text);
+	}
+	return pgm_script_line(text, offset_of_position(text, position));
+}
+
+/*
+ * Error context callback; arg is a PgmScriptFrame.
+ */
+void
+pgm_script_error_context(void *arg)
+{
+	const PgmScriptFrame *frame = (const PgmScriptFrame *) arg;
+	const char *part = pgm_script_part_name(frame->part);
+	int			line = move_position(frame);
+
+	if (frame->statement != NULL)
+		errcontext("migration \"%s\", %s statement %d, line %d",
+				   frame->script->name, part,
+				   frame->statement->number, frame->statement->line);
+	else if (line > 0)
+		errcontext("script of migration \"%s\", line %d", frame->script->name, line);
+	else
+		errcontext("script of migration \"%s\"", frame->script->name);
+}

@@ -1,0 +1,252 @@
+/*-------------------------------------------------------------------------
+ *
+ * migration.c
+ *	  Rows of migrate.migration in and out.
+ *
+ * Every function is one query, run as the extension's owner.  Results live in
+ * the caller's memory context.
+ *
+ * IDENTIFICATION
+ *	  src/store/migration.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/args.h"
+#include "base/query.h"
+#include "store/store.h"
+
+/* Columns that every reading query begins with, in this order. */
+#define MIGRATION_COLUMNS \
+	"m.name, m.kind, m.state, m.checksum, m.conforming_strings, m.transactional," \
+	" m.requires, m.conflicts, m.registered_by, m.applied_run"
+
+enum
+{
+	COL_NAME = 1, COL_KIND, COL_STATE, COL_CHECKSUM, COL_CONFORMING_STRINGS,
+	COL_TRANSACTIONAL, COL_REQUIRES, COL_CONFLICTS, COL_REGISTERED_BY, COL_APPLIED_RUN,
+	/* of one migration */
+	COL_SCRIPT, COL_DESCRIPTION, COL_SOURCE,
+	/* of the overview */
+	COL_APPLIED_AT = COL_SCRIPT, COL_APPLIED_BY, COL_DURATION
+};
+
+/* Does the text array of the last result have elements?  Most have none. */
+static List *
+string_list(int row, int column)
+{
+	bool		isnull;
+	Datum		value = pgm_query_datum(row, column, &isnull);
+
+	return pgm_args_string_list(value);
+}
+
+/*
+ * The columns that both readers have, in the current context.
+ */
+static PgmMigration *
+read_row(int row)
+{
+	PgmMigration *m = palloc0(sizeof(PgmMigration));
+	bool		isnull;
+	Datum		run;
+
+	m->name = pgm_query_text(row, COL_NAME);
+	m->kind = pgm_kind_parse(pgm_query_text(row, COL_KIND));
+	m->state = pgm_state_parse(pgm_query_text(row, COL_STATE));
+	m->checksum = pgm_query_text(row, COL_CHECKSUM);
+	m->conforming_strings = DatumGetBool(pgm_query_datum(row, COL_CONFORMING_STRINGS, &isnull));
+	m->transactional = DatumGetBool(pgm_query_datum(row, COL_TRANSACTIONAL, &isnull));
+	m->requires = string_list(row, COL_REQUIRES);
+	m->conflicts = string_list(row, COL_CONFLICTS);
+	m->registered_by = pgm_query_text(row, COL_REGISTERED_BY);
+	run = pgm_query_datum(row, COL_APPLIED_RUN, &isnull);
+	m->applied_run = isnull ? 0 : DatumGetInt64(run);
+	return m;
+}
+
+/*
+ * One migration, or NULL.  With for_update its row stays locked to the end of
+ * the transaction; a transaction whose snapshot is older than the row gets a
+ * serialization failure then, instead of applying something twice.
+ */
+PgmMigration *
+pgm_store_fetch_migration(const char *name, bool for_update)
+{
+	static PgmQuery look = {
+		"SELECT " MIGRATION_COLUMNS ", m.script, m.description, m.source"
+		" FROM migrate.migration m WHERE m.name = $1",
+		SPI_OK_SELECT, 1, {TEXTOID}
+	};
+	static PgmQuery lock = {
+		"SELECT " MIGRATION_COLUMNS ", m.script, m.description, m.source"
+		" FROM migrate.migration m WHERE m.name = $1 FOR UPDATE",
+		SPI_OK_SELECT, 1, {TEXTOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+	PgmMigration *m = NULL;
+
+	values[0] = CStringGetTextDatum(name);
+	pgm_query_begin(&scope);
+	pgm_query_run(for_update ? &lock : &look, values, NULL);
+	if (SPI_processed > 0)
+	{
+		MemoryContextSwitchTo(scope.caller);
+		m = read_row(0);
+		m->script = pgm_query_text(0, COL_SCRIPT);
+		m->description = pgm_query_text(0, COL_DESCRIPTION);
+		m->source = pgm_query_text(0, COL_SOURCE);
+	}
+	pgm_query_end(&scope);
+	return m;
+}
+
+/*
+ * All migrations without their scripts, in byte order of their names, with the
+ * runs that applied them.
+ */
+PgmMigration **
+pgm_store_fetch_overview(int *count)
+{
+	static PgmQuery query = {
+		"SELECT " MIGRATION_COLUMNS ", r.started_at, r.current_username,"
+		" (extract(epoch FROM r.finished_at - r.started_at) * 1000)::float8"
+		" FROM migrate.migration m LEFT JOIN migrate.run r ON r.id = m.applied_run"
+		" ORDER BY m.name",
+		SPI_OK_SELECT, 0, {0}
+	};
+	PgmQueryScope scope;
+	PgmMigration **rows;
+
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, NULL, NULL);
+	MemoryContextSwitchTo(scope.caller);
+	*count = (int) SPI_processed;
+	rows = palloc(sizeof(PgmMigration *) * Max(*count, 1));
+	for (int i = 0; i < *count; i++)
+	{
+		bool		isnull;
+		Datum		value;
+
+		rows[i] = read_row(i);
+		value = pgm_query_datum(i, COL_APPLIED_AT, &isnull);
+		if (isnull)
+			continue;
+		rows[i]->applied_at = DatumGetTimestampTz(value);
+		rows[i]->applied_by = pgm_query_text(i, COL_APPLIED_BY);
+		rows[i]->duration_ms = DatumGetFloat8(pgm_query_datum(i, COL_DURATION, &isnull));
+	}
+	pgm_query_end(&scope);
+	return rows;
+}
+
+/*
+ * What insert and replace have in common.  The state is pending in both.
+ */
+static void
+write_migration(PgmQuery *query, const PgmMigration *m)
+{
+	PgmQueryScope scope;
+	Datum		values[11];
+	char		nulls[12] = "           ";
+
+	values[0] = CStringGetTextDatum(m->name);
+	values[1] = CStringGetTextDatum(pgm_kind_name(m->kind));
+	values[2] = CStringGetTextDatum(m->script);
+	values[3] = CStringGetTextDatum(m->checksum);
+	values[4] = BoolGetDatum(m->conforming_strings);
+	values[5] = BoolGetDatum(m->transactional);
+	values[6] = pgm_args_text_array(m->requires);
+	values[7] = pgm_args_text_array(m->conflicts);
+	values[8] = m->description ? CStringGetTextDatum(m->description) : (Datum) 0;
+	values[9] = m->source ? CStringGetTextDatum(m->source) : (Datum) 0;
+	values[10] = CStringGetTextDatum(m->registered_by);
+	if (m->description == NULL)
+		nulls[8] = 'n';
+	if (m->source == NULL)
+		nulls[9] = 'n';
+
+	pgm_query_begin(&scope);
+	pgm_query_run(query, values, nulls);
+	pgm_query_end(&scope);
+}
+
+#define WRITE_TYPES \
+	{TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, TEXTARRAYOID, TEXTARRAYOID, \
+	TEXTOID, TEXTOID, TEXTOID}
+
+void
+pgm_store_insert_migration(const PgmMigration *migration)
+{
+	static PgmQuery query = {
+		"INSERT INTO migrate.migration (name, kind, state, script, checksum,"
+		" conforming_strings, transactional, requires, conflicts, description, source,"
+		" registered_by, registered_at)"
+		" VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11,"
+		" statement_timestamp())",
+		SPI_OK_INSERT, 11, WRITE_TYPES
+	};
+
+	write_migration(&query, migration);
+}
+
+/*
+ * A new script for a migration, which becomes pending with it.
+ */
+void
+pgm_store_replace_migration(const PgmMigration *migration)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.migration SET kind = $2, state = 'pending', script = $3,"
+		" checksum = $4, conforming_strings = $5, transactional = $6, requires = $7,"
+		" conflicts = $8, description = $9, source = $10, registered_by = $11,"
+		" registered_at = statement_timestamp() WHERE name = $1",
+		SPI_OK_UPDATE, 11, WRITE_TYPES
+	};
+
+	write_migration(&query, migration);
+}
+
+void
+pgm_store_delete_migration(const char *name)
+{
+	static PgmQuery query = {
+		"DELETE FROM migrate.migration WHERE name = $1",
+		SPI_OK_DELETE, 1, {TEXTOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+
+	values[0] = CStringGetTextDatum(name);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
+
+/*
+ * Record a state; run_id is the run that applied it, 0 if it is not applied.
+ */
+void
+pgm_store_set_state(const char *name, PgmState state, int64 run_id)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.migration SET state = $2, applied_run = nullif($3, 0) WHERE name = $1",
+		SPI_OK_UPDATE, 3, {TEXTOID, TEXTOID, INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[3];
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(pgm_state_name(state));
+	values[2] = Int64GetDatum(run_id);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
