@@ -136,7 +136,7 @@ copy_checkout()
 			done |
 			tar -C "$TOP" --null --no-recursion -T - -cf - | tar -C "$1" -xof -
 	else
-		tar -C "$TOP" --exclude=./.git --exclude='*.o' --exclude='*.so' -cf - . |
+		tar -C "$TOP" --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='*.bc' -cf - . |
 			tar -C "$1" -xof -
 	fi
 }

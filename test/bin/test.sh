@@ -92,7 +92,7 @@ run_prove()
 		--merge "$@" "$file" >"$log" 2>&1 </dev/null || status=$?
 	# a test marked as to do may fail, one that was skipped was not run
 	sed -i -E 's/^not (ok [0-9]+.*# *todo)/\1/I; s/^ok ([0-9]+.*# *skip)/not ok \1/I' "$log"
-	count "$name" "$log" "$status" '^ok [0-9]' '^not ok [0-9]' || cat "$log"
+	count "$name" "$log" "$status" '^ok [0-9]' '^not ok [0-9]' || { cat "$log"; return 1; }
 }
 
 suite_pgtap()
@@ -100,7 +100,7 @@ suite_pgtap()
 	local file server=$WORK/pgtap-server log=$WORK/pgtap.log
 
 	if [ ! -e "$("$PG_CONFIG" --sharedir)/extension/pgtap.control" ]; then
-		say "pgTAP is not installed for this server"
+		say "pgtap: not run, this server has no pgTAP"
 		if [ -n "$CHOSEN_SERVER" ]; then return; fi
 	fi
 	if ! { start_server "$server" &&
@@ -114,7 +114,7 @@ suite_pgtap()
 	cd "$SRC"
 	for file in $(files test/pgtap/*.sql); do
 		PGDATABASE=pgtap run_prove "pgtap/$(basename "$file" .sql)" "$file" --ext .sql \
-			--exec "$BINDIR/psql -XqAt -v ON_ERROR_STOP=1 -f"
+			--exec "$BINDIR/psql -XqAt -v ON_ERROR_STOP=1 -f" || true
 	done
 	stop_server "$server"
 	unset PGHOST PGPORT PGUSER
@@ -131,7 +131,8 @@ suite_tap()
 		as_user mkdir -p "$dir/log"
 		TESTDIR=$dir TESTDATADIR=$dir TESTLOGDIR=$dir/log PGPORT=65432 \
 			PG_REGRESS=$lib/regress/pg_regress \
-			run_prove "tap/$(basename "$file" .pl)" "$file" -I "$lib/perl" -I test/tap
+			run_prove "tap/$(basename "$file" .pl)" "$file" -I "$lib/perl" -I test/tap ||
+			find "$dir" -path '*/log/*.log' -exec tail -n 40 {} +
 	done
 }
 
@@ -154,16 +155,18 @@ has_tests()
 		isolation) compgen -G "$SRC/test/isolation/specs/*.spec" >/dev/null ;;
 		pgtap) compgen -G "$SRC/test/pgtap/*.sql" >/dev/null ;;
 		tap) compgen -G "$SRC/test/tap/*.pl" >/dev/null ;;
-		*) die "there is no suite \"$1\"" ;;
 	esac
 }
 
 CHOSEN_SERVER=${PG_CONFIG:-}
+for suite in $SUITES; do
+	declare -F "suite_$suite" >/dev/null || die "there is no suite \"$suite\""
+done
 "$TOP/test/bin/deps.sh" test
 set_up test
 say "== $("$PG_CONFIG" --version)"
 built=yes
-build || { built=no; cat "$WORK/build.log"; }
+build || { built=no; tail -n 40 "$WORK/build.log"; }
 for suite in $SUITES; do
 	has_tests "$suite" || { say "== $suite: no tests yet"; continue; }
 	say "== $suite"
