@@ -42,11 +42,13 @@ static const char *const level_names[] = {
 	[RIGHTS_ADMIN] = "admin",
 };
 
-static const struct
+typedef struct FunctionLevel
 {
 	const char *function;
 	RightsLevel level;
-}			function_levels[] = {
+} FunctionLevel;
+
+static const FunctionLevel function_levels[] = {
 	{"plan", RIGHTS_MONITOR},
 	{"status", RIGHTS_MONITOR},
 	{"apply", RIGHTS_OPERATOR},

@@ -20,6 +20,7 @@
 
 #include "api/api.h"
 #include "base/args.h"
+#include "base/compat.h"
 #include "base/extension.h"
 #include "base/rights.h"
 #include "plan/plan.h"

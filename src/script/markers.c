@@ -326,11 +326,13 @@ handle_conflicts(Reader *reader, Word marker, Word rest)
 	reader->script->conflicts = read_names(reader, marker, rest);
 }
 
-static const struct
+typedef struct Marker
 {
 	const char *name;
 	MarkerHandler handler;
-}			markers[] = {
+} Marker;
+
+static const Marker markers[] = {
 	{"migrate:up", handle_up},
 	{"migrate:down", handle_down},
 	{"migrate:verify", handle_verify},
@@ -487,8 +489,7 @@ PgmScript *
 pgm_script_read(const char *name, const char *text, bool conforming_strings)
 {
 	PgmScript  *script = palloc0(sizeof(PgmScript));
-	Reader		reader = {.script = script,.open_part = -1,.first_token = -1,
-	.statement_starts = true};
+	Reader		reader = {0};
 	PgmScriptFrame frame = {script, PGM_PART_UP, 0, NULL};
 	ErrorContextCallback callback;
 
