@@ -495,8 +495,11 @@ pgm_script_read(const char *name, const char *text, bool conforming_strings)
 
 	script->name = name;
 	script->text = text;
-
 	script->conforming_strings = conforming_strings;
+	reader.script = script;
+	reader.open_part = -1;
+	reader.first_token = -1;
+	reader.statement_starts = true;
 
 	callback.callback = pgm_script_error_context;
 	callback.arg = &frame;
