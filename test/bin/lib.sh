@@ -258,14 +258,17 @@ stop_servers()
 }
 
 # stop_cluster DATADIR  The file with the process id may be left over from
-# before a crash: only a server that answers on that cluster's own socket is it.
+# before a crash: it is that server only if it works in this directory, or
+# answers on the cluster's own socket.
 stop_cluster()
 {
-	local file=$1/postmaster.pid status=0
+	local dir=$1 file=$1/postmaster.pid status=0
 
 	[ -e "$file" ] || return 0
-	as_user "$BINDIR/pg_isready" -q -t 3 -h "$(sed -n 5p "$file")" \
-		-p "$(sed -n 4p "$file")" </dev/null || status=$?
-	[ "$status" -le 1 ] || return 0
-	as_user "$BINDIR/pg_ctl" -D "$1" -m immediate -w stop </dev/null >/dev/null || true
+	if [ "$(readlink "/proc/$(sed -n 1p "$file")/cwd")" != "$dir" ]; then
+		as_user "$BINDIR/pg_isready" -q -t 3 -h "$(sed -n 5p "$file")" \
+			-p "$(sed -n 4p "$file")" </dev/null || status=$?
+		[ "$status" -le 1 ] || return 0
+	fi
+	as_user "$BINDIR/pg_ctl" -D "$dir" -m immediate -w stop </dev/null >/dev/null || true
 }
