@@ -132,7 +132,7 @@ pgmigrate_plan(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("migration \"%s\" is not registered", name)));
-	if (!pgm_rights_sees_all() && !pgm_rights_sees(migration->registered_by))
+	if (!pgm_rights_sees_all() && !pgm_rights_has_role(migration->registered_by))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for migration \"%s\"", name)));

@@ -82,6 +82,10 @@ replace_migration(const PgmMigration *old, PgmMigration *new, const PgmScript *s
 		return "unchanged";
 
 	check_ownership(old);
+	if (new->description == NULL)
+		new->description = old->description;
+	if (new->source == NULL)
+		new->source = old->source;
 	pgm_store_replace_migration(new);
 	return "replaced";
 }

@@ -45,6 +45,9 @@ problem_text(const PgmGraph *graph, const PgmNode *node)
 	}
 	if (!node->migration->transactional)
 		return pstrdup("cannot run in a transaction");
+	if (!pgm_rights_trusts(node->migration->registered_by))
+		return psprintf("registered by role \"%s\", whose code must not run as yours",
+						node->migration->registered_by);
 	return NULL;
 }
 
@@ -95,14 +98,14 @@ pgmigrate_status(PG_FUNCTION_ARGS)
 	sees_all = pgm_rights_sees_all();
 	for (int i = 0; i < graph->ranked_count; i++)
 	{
-		if (sees_all || pgm_rights_sees(graph->ranked[i]->migration->registered_by))
+		if (sees_all || pgm_rights_has_role(graph->ranked[i]->migration->registered_by))
 			put_row(fcinfo, graph, graph->ranked[i]);
 	}
 	for (int i = 0; i < graph->count; i++)
 	{
 		const PgmNode *node = &graph->nodes[i];
 
-		if (node->rank < 0 && (sees_all || pgm_rights_sees(node->migration->registered_by)))
+		if (node->rank < 0 && (sees_all || pgm_rights_has_role(node->migration->registered_by)))
 			put_row(fcinfo, graph, node);
 	}
 	return (Datum) 0;

@@ -21,7 +21,11 @@
 
 #include "atomic/atomic.h"
 #include "base/guc.h"
+#include "base/lock.h"
 #include "base/wait.h"
+
+/* How often to look what an attempt waits for, at most. */
+#define WATCH_INTERVAL_MS	10
 
 static bool
 is_lock_failure(const ErrorData *error)
@@ -42,18 +46,39 @@ report_wait(const ErrorData *error)
 }
 
 /*
+ * One attempt.  Returns its error with those in the way, also where the server
+ * did not name them.
+ */
+static ErrorData *
+attempt(PgmSubxactBody body, void *arg)
+{
+	const bool	keep = true;
+	ErrorData  *error;
+
+	pgm_lock_watch_begin(Max(pgm_lock_timeout / 2, WATCH_INTERVAL_MS));
+	error = pgm_subxact_run(body, arg, keep);
+	pgm_lock_watch_end();
+
+	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && error->detail == NULL)
+	{
+		error->detail = pgm_lock_watch_blockers();
+		if (error->hint == NULL)
+			error->hint = pstrdup("End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself.");
+	}
+	return error;
+}
+
+/*
  * Run body(arg) in a subtransaction, again and again until it got its locks.
  * Throws what it throws otherwise, and at last that too.
  */
 void
 pgm_attempt_run(PgmSubxactBody body, void *arg, PgmAttempts *attempts)
 {
-	const bool	keep = true;
-
 	for (attempts->tries = 1;; attempts->tries++)
 	{
 		TimestampTz start = GetCurrentTimestamp();
-		ErrorData  *error = pgm_subxact_run(body, arg, keep);
+		ErrorData  *error = attempt(body, arg);
 
 		if (error == NULL)
 			return;

@@ -8,6 +8,10 @@
  * had, the error says who holds it, and whoever catches that error releases all
  * it has and tries again later.
  *
+ * A lock that nobody foresaw is waited for by the server itself, and when
+ * lock_timeout ends that, the server forgets which lock it was.  A timer looks
+ * now and then what this process waits for, so that this error can tell too.
+ *
  * IDENTIFICATION
  *	  src/base/lock.c
  *
@@ -23,6 +27,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/lock.h"
@@ -105,4 +111,56 @@ pgm_lock_relation(Oid relid, LOCKMODE mode)
 			 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(relid)),
 			 errdetail_internal("%s", pgm_lock_blockers(&tag, mode)),
 			 errhint("End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself.")));
+}
+
+/* What the process was last seen waiting for; written by the timer's handler. */
+static TimeoutId watch_timeout = MAX_TIMEOUTS;
+static volatile sig_atomic_t watch_seen = false;
+static LOCKTAG watch_tag;
+static LOCKMODE watch_mode;
+
+/*
+ * Runs in the signal handler.  While we wait, the lock that we wait for stays
+ * where it is, and MyProc says which it is.
+ */
+static void
+watch_handler(void)
+{
+	const LOCK *lock = MyProc->waitLock;
+
+	if (lock == NULL)
+		return;
+	watch_tag = lock->tag;
+	watch_mode = MyProc->waitLockMode;
+	watch_seen = true;
+}
+
+/*
+ * Look every so many milliseconds what this process waits for, until
+ * pgm_lock_watch_end(), which an error does not call by itself.
+ */
+void
+pgm_lock_watch_begin(int interval_ms)
+{
+	if (watch_timeout == MAX_TIMEOUTS)
+		watch_timeout = RegisterTimeout(USER_TIMEOUT, watch_handler);
+	watch_seen = false;
+	enable_timeout_every(watch_timeout,
+						 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), interval_ms),
+						 interval_ms);
+}
+
+void
+pgm_lock_watch_end(void)
+{
+	disable_timeout(watch_timeout, false);
+}
+
+/*
+ * Who is in the way of the lock that was waited for last, or NULL.
+ */
+char *
+pgm_lock_watch_blockers(void)
+{
+	return watch_seen ? pgm_lock_blockers(&watch_tag, watch_mode) : NULL;
 }

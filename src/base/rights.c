@@ -44,18 +44,9 @@ pgm_rights_sees_all(void)
 }
 
 /*
- * Does the current user see what that role did?
- */
-bool
-pgm_rights_sees(const char *role)
-{
-	Oid			roleid = get_role_oid(role, true);
-
-	return OidIsValid(roleid) && has_privs_of_role(GetUserId(), roleid);
-}
-
-/*
- * Is the current user that role, or a member of it?
+ * Has the current user the rights of that role?  Then it sees what the role did,
+ * and may replace what it registered.  What a role left that is gone belongs to
+ * superusers.
  */
 bool
 pgm_rights_has_role(const char *role)
@@ -64,7 +55,7 @@ pgm_rights_has_role(const char *role)
 
 	if (!OidIsValid(roleid))
 		return superuser();
-	return is_member_of_role(GetUserId(), roleid);
+	return has_privs_of_role(GetUserId(), roleid);
 }
 
 /*
@@ -78,10 +69,7 @@ pgm_rights_trusts(const char *author)
 	Oid			authorid = get_role_oid(author, true);
 
 	return OidIsValid(authorid) &&
-		(authorid == GetUserId() ||
-		 superuser_arg(authorid) ||
-		 is_member_of_role_nosuper(authorid, GetUserId()) ||
-		 authorid == pgm_extension_owner());
+		(has_privs_of_role(authorid, GetUserId()) || authorid == pgm_extension_owner());
 }
 
 /*

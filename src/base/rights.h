@@ -12,7 +12,6 @@
 #define PGM_RIGHTS_H
 
 extern bool pgm_rights_sees_all(void);
-extern bool pgm_rights_sees(const char *role);
 extern bool pgm_rights_has_role(const char *role);
 extern bool pgm_rights_trusts(const char *author);
 extern void pgm_rights_check_author(const char *migration, const char *author);

@@ -24,6 +24,7 @@ typedef struct PgmNode
 	PgmMigration *migration;
 	int			rank;			/* place in the order, or -1 on a cycle */
 	bool		applied;		/* or about to be, before the node at hand */
+	bool		wanted;			/* does the call ask for it? */
 	List	   *dependents;		/* nodes that require this one */
 	List	   *rivals;			/* nodes that conflict with this one */
 } PgmNode;

@@ -13,8 +13,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
-
 #include "base/guc.h"
 #include "base/rights.h"
 #include "plan/plan.h"
@@ -124,24 +122,6 @@ check_all(PgmGraph *graph, List *nodes)
 	return nodes;
 }
 
-static void
-add_with_requirements(const PgmGraph *graph, PgmNode *node, List **nodes)
-{
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (node->applied || list_member_ptr(*nodes, node))
-		return;
-	*nodes = lappend(*nodes, node);
-	foreach(lc, node->migration->requires)
-	{
-		PgmNode    *required = pgm_graph_find(graph, (char *) lfirst(lc));
-
-		if (required != NULL)
-			add_with_requirements(graph, required, nodes);
-	}
-}
-
 static int
 compare_ranks(const ListCell *a, const ListCell *b)
 {
@@ -150,14 +130,33 @@ compare_ranks(const ListCell *a, const ListCell *b)
 
 /*
  * A migration after all that it requires and that is not applied, in order.
+ * Requirements rank lower, so one walk down the ranks finds them all.
  */
 List *
 pgm_queue_one(PgmGraph *graph, PgmNode *node)
 {
 	List	   *nodes = NIL;
 
-	add_with_requirements(graph, node, &nodes);
-	list_sort(nodes, compare_ranks);
+	if (node->rank < 0)
+		return check_all(graph, list_make1(node));
+
+	node->wanted = true;
+	for (int rank = node->rank; rank >= 0; rank--)
+	{
+		PgmNode    *candidate = graph->ranked[rank];
+		ListCell   *lc;
+
+		if (!candidate->wanted || candidate->applied)
+			continue;
+		nodes = lcons(candidate, nodes);
+		foreach(lc, candidate->migration->requires)
+		{
+			PgmNode    *required = pgm_graph_find(graph, (char *) lfirst(lc));
+
+			if (required != NULL)
+				required->wanted = true;
+		}
+	}
 	return check_all(graph, nodes);
 }
 

@@ -16,8 +16,11 @@
 
 #include "script/script.h"
 
-static bool
-list_has_name(List *names, const char *name)
+/*
+ * Is a name in a list of names?
+ */
+bool
+pgm_script_has_name(List *names, const char *name)
 {
 	ListCell   *lc;
 
@@ -41,7 +44,7 @@ same_names(List *a, List *b)
 		return false;
 	foreach(lc, a)
 	{
-		if (!list_has_name(b, (char *) lfirst(lc)))
+		if (!pgm_script_has_name(b, (char *) lfirst(lc)))
 			return false;
 	}
 	return true;

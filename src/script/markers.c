@@ -44,9 +44,11 @@ typedef struct Word
 typedef struct Reader
 {
 	PgmScript  *script;
+	int			comment;		/* where the comment at hand begins */
 	int			open_part;		/* part that lasts until the next one, or -1 */
 	bool		parts_marked;	/* some marker began a part */
 	int			first_token;	/* where the first token stands, or -1 */
+	bool		mode_marked;
 	bool		kind_marked;
 	bool		requires_marked;
 	bool		conflicts_marked;
@@ -141,6 +143,14 @@ read_option(Reader *reader, Word word)
 						word.end - word.start, text +word.start),
 				 errhint("The options are mode:auto, mode:atomic, mode:online, transaction:true and transaction:false."),
 				 pgm_script_errposition(text, word.start)));
+
+	if (reader->mode_marked)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("option \"%.*s\" repeats or contradicts an earlier one",
+						word.end - word.start, text +word.start),
+				 pgm_script_errposition(text, word.start)));
+	reader->mode_marked = true;
 }
 
 /*
@@ -162,7 +172,7 @@ begin_part(Reader *reader, PgmPart part, Word marker, Word rest)
 				 pgm_script_errposition(script->text, reader->first_token)));
 
 	if (reader->open_part >= 0)
-		script->parts[reader->open_part].end = marker.start;
+		script->parts[reader->open_part].end = reader->comment;
 	script->parts[part].present = true;
 	script->parts[part].start = rest.end;
 	reader->open_part = part;
@@ -246,10 +256,10 @@ handle_description(Reader *reader, Word marker, Word rest)
 }
 
 /*
- * One name of a list, checked.
+ * One name of a list, checked; "earlier" has those before it.
  */
 static char *
-read_name(Reader *reader, Word marker, Word word)
+read_name(Reader *reader, Word marker, Word word, List *earlier)
 {
 	const char *text = reader->script->text;
 	char	   *name;
@@ -277,6 +287,13 @@ read_name(Reader *reader, Word marker, Word word)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("migration \"%s\" names itself", name),
 				 pgm_script_errposition(text, word.start)));
+	if (pgm_script_has_name(reader->script->requires, name) ||
+		pgm_script_has_name(reader->script->conflicts, name) ||
+		pgm_script_has_name(earlier, name))
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("migration \"%s\" is named twice", name),
+				 pgm_script_errposition(text, word.start)));
 	return name;
 }
 
@@ -289,19 +306,11 @@ read_names(Reader *reader, Word marker, Word rest)
 	for (;;)
 	{
 		Word		word = rest;
-		char	   *name;
-		ListCell   *lc;
 
 		while (rest.start < rest.end && text[rest.start] != ',')
 			rest.start++;
 		word.end = rest.start;
-		name = read_name(reader, marker, word);
-		foreach(lc, names)
-		{
-			if (strcmp((char *) lfirst(lc), name) == 0)
-				refuse_repeated(reader, marker);
-		}
-		names = lappend(names, name);
+		names = lappend(names, read_name(reader, marker, word, names));
 		if (rest.start == rest.end)
 			return names;
 		rest.start++;
@@ -345,21 +354,27 @@ static const Marker markers[] = {
 };
 
 /*
- * Is the line comment [start, end) a marker?  If so, obey it.
+ * Is the line comment [start, end) a marker?  If so, obey it.  One that is not
+ * where or how it should be is refused, for dbmate would take it as a comment.
  */
 static void
 read_comment(Reader *reader, int start, int end)
 {
 	const char *text = reader->script->text;
 	Word		rest = {start + 2, end};
-	Word		marker;
+	Word		marker = next_word(text, &rest);
 
+	if (marker.end - marker.start < 8 || pg_strncasecmp(text +marker.start, "migrate:", 8) != 0)
+		return;
 	if (start > 0 && text[start - 1] != '\n' && text[start - 1] != '\r')
-		return;
-	marker = next_word(text, &rest);
-	if (marker.end - marker.start < 8 || strncmp(text +marker.start, "migrate:", 8) != 0)
-		return;
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("marker \"%.*s\" does not begin its line",
+						marker.end - marker.start, text +marker.start),
+				 errhint("Put it on a line of its own, without blanks before the two dashes."),
+				 pgm_script_errposition(text, marker.start)));
 
+	reader->comment = start;
 	for (int i = 0; i < lengthof(markers); i++)
 	{
 		if (word_is(text, marker, markers[i].name))
@@ -371,7 +386,7 @@ read_comment(Reader *reader, int start, int end)
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("unrecognized marker \"%.*s\"", marker.end - marker.start, text +marker.start),
-			 errhint("The markers are migrate:up, down, verify, check, requires, conflicts, repeatable, seed and description."),
+			 errhint("The markers are migrate:up, down, verify, check, requires, conflicts, repeatable, seed and description, in lower case."),
 			 pgm_script_errposition(text, marker.start)));
 }
 
@@ -418,7 +433,7 @@ read_token(Reader *reader, PgmToken token)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("psql commands are not allowed in a migration"),
-				 errhint("Remove the line that begins with a backslash."),
+				 errhint("Remove what begins with the backslash."),
 				 pgm_script_errposition(text, token.start)));
 
 	if (reader->statement_starts)
@@ -495,6 +510,7 @@ pgm_script_read(const char *name, const char *text, bool conforming_strings)
 
 	script->name = name;
 	script->text = text;
+
 	script->conforming_strings = conforming_strings;
 	reader.script = script;
 	reader.open_part = -1;

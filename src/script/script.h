@@ -106,6 +106,7 @@ extern int	pgm_script_errposition(const char *text, int offset);
 extern void pgm_script_error_context(void *arg);
 
 /* compare.c */
+extern bool pgm_script_has_name(List *names, const char *name);
 extern bool pgm_script_same(const PgmScript *a, const PgmScript *b);
 
 /* source.c */

@@ -95,7 +95,7 @@ check_statement(const PgmScript *script, PgmPart part, const PgmStatement *state
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("COPY to or from the client is not allowed in a migration"),
-				 errhint("Use INSERT, or COPY with a file of the server."),
+				 errhint("Use a file of the server, or INSERT and SELECT."),
 				 pgm_script_errposition(statement->source, location)));
 
 	if ((part == PGM_PART_VERIFY || part == PGM_PART_CHECK) && !statement_looks_only(stmt))
