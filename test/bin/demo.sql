@@ -1,7 +1,7 @@
 -- The main job, end to end, from psql alone.
 CREATE EXTENSION pgmigrate;
 
--- 1. Register: a migration is plain SQL, with comments that say what is what.
+-- 1. Register. A migration is plain SQL; comments say what its parts are.
 SELECT migrate.register('2026-01-10-wallet-init', $script$
 CREATE TABLE wallet (
     id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -28,25 +28,37 @@ ALTER TABLE wallet DROP COLUMN held;
 DROP TABLE hold;
 $script$);
 
--- 2. Plan: what each statement would do, and which lock it takes.
-SELECT statement, line, kind, relation, lock, rewrites, scans
-FROM migrate.plan('2026-01-25-wallet-add-holds');
+SELECT migrate.register('2026-02-03-wallet-number', $script$
+-- migrate:requires 2026-01-25-wallet-add-holds
+-- migrate:up
+ALTER TABLE wallet ADD COLUMN number uuid NOT NULL DEFAULT gen_random_uuid();
+CREATE UNIQUE INDEX wallet_number ON wallet (number);
+-- migrate:down
+ALTER TABLE wallet DROP COLUMN number;
+$script$);
 
--- 3. Apply. It is atomic with the transaction it is called in.
+-- 2. Apply one. It is atomic with the transaction it is called in.
+SELECT migrate.apply('2026-01-10-wallet-init');
 BEGIN;
 SELECT migrate.apply('2026-01-25-wallet-add-holds');
 SELECT * FROM wallet;
 ROLLBACK;
+SELECT * FROM wallet;
 SELECT name, state, waits_for FROM migrate.status();
+
+-- 3. Plan. Nothing runs: it shows the locks, and what rewrites or scans a table.
+SELECT statement, line, kind, relation, lock, rewrites, scans
+FROM migrate.plan('2026-02-03-wallet-number');
+
+-- 4. Apply all that is pending, in order, and look.
 SELECT * FROM migrate.apply_all();
-
--- 4. Look.
-SELECT name, state, applied_by, problem FROM migrate.status();
 SELECT * FROM migrate.verify();
+SELECT name, state, applied_by, problem FROM migrate.status();
+
+-- 5. Roll the last one back.
+SELECT migrate.rollback('2026-02-03-wallet-number');
 SELECT * FROM wallet;
 
--- 5. Roll one back.
-SELECT migrate.rollback('2026-01-25-wallet-add-holds');
-SELECT * FROM wallet;
-SELECT name, state FROM migrate.status();
-SELECT name, action, outcome, session_user_name FROM migrate.history;
+-- 6. Every run is on record.
+SELECT migration, action, outcome, session_username AS by, round(duration_ms::numeric, 1) AS ms, rows
+FROM migrate.history ORDER BY id;

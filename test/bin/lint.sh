@@ -144,7 +144,10 @@ list()
 
 fragments()
 {
-	grep -nHiE 'OR[[:space:]]+REPLACE|IF[[:space:]]+(NOT[[:space:]]+)?EXISTS' src/sql/*.sql || true
+	local blank='[[:space:]]'
+
+	grep -nHiE "(^$blank*|CREATE$blank+)OR$blank+REPLACE|IF$blank+(NOT$blank+)?EXISTS" \
+		src/sql/*.sql || true
 }
 
 # text_files  all that is text, except what is about other places by its nature
