@@ -94,25 +94,43 @@ known_alter_effects(const AlterTableStmt *stmt, bool *rewrites, bool *scans)
 static bool
 may_probe(const Survey *survey, Oid relid)
 {
-	return survey->probe != NULL && OidIsValid(relid) &&
-		get_rel_relkind(relid) == RELKIND_RELATION &&
-		pgm_relation_is_owned(relid, GetUserId());
+	return survey->probe != NULL && pgm_relation_is_owned(relid, GetUserId());
+}
+
+/*
+ * What the server says of an ALTER TABLE.
+ */
+static PgmProbeResult
+probe_alter(Survey *survey, const PgmPlanLine *line)
+{
+	const PgmProbeResult nothing = {true, false, false};
+	const PgmProbeResult unknown = {false, false, false};
+
+	if (!OidIsValid(line->relid))
+		return nothing;			/* not there yet, so it is new and empty */
+
+	switch (get_rel_relkind(line->relid))
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+			return may_probe(survey, line->relid) ?
+				pgm_probe_statement(survey->probe, line->statement) : unknown;
+		case RELKIND_MATVIEW:
+			return unknown;
+		default:
+			return nothing;		/* has no rows */
+	}
 }
 
 static void
 alter_effects(Survey *survey, PgmPlanLine *line)
 {
 	const AlterTableStmt *stmt = (AlterTableStmt *) line->statement->raw->stmt;
-	PgmProbeResult result = {true, false, false};
+	PgmProbeResult result = probe_alter(survey, line);
 	bool		rewrites = false;
 	bool		scans = false;
 
 	known_alter_effects(stmt, &rewrites, &scans);
-	if (may_probe(survey, line->relid))
-		result = pgm_probe_statement(survey->probe, line->statement);
-	else if (OidIsValid(line->relid) && get_rel_relkind(line->relid) != RELKIND_INDEX)
-		result.known = false;
-
 	line->rewrites = effect(rewrites || result.rewrites);
 	line->scans = effect(scans || result.scans || line->rewrites == PGM_EFFECT_YES);
 	if (!result.known)

@@ -108,14 +108,17 @@ check_statement(const PgmScript *script, PgmPart part, const PgmStatement *state
 }
 
 /*
- * A statement's place without the white space and comments around it.
+ * The statement after "previous", which is NULL for the first one of a part: its
+ * place without the white space and comments around it.  Lines are counted on
+ * from the previous statement, or else long scripts would take forever.
  */
 static PgmStatement *
 make_statement(const PgmScript *script, const PgmSpan *span, const char *source,
-			   RawStmt *raw, int number)
+			   RawStmt *raw, const PgmStatement *previous)
 {
 	const char *text = script->text;
 	PgmStatement *statement = palloc(sizeof(PgmStatement));
+	int			counted = previous == NULL ? 0 : previous->location;
 	int			start = span->start + raw->stmt_location;
 	int			end = raw->stmt_len > 0 ? start + raw->stmt_len : span->end;
 
@@ -130,8 +133,9 @@ make_statement(const PgmScript *script, const PgmSpan *span, const char *source,
 	while (end > start && scanner_isspace(text[end - 1]))
 		end--;
 
-	statement->number = number;
-	statement->line = pgm_script_line(text, start);
+	statement->number = previous == NULL ? 1 : previous->number + 1;
+	statement->line = (previous == NULL ? 1 : previous->line) +
+		pgm_script_line(text +counted, start - counted) - 1;
 	statement->location = start;
 	statement->length = end - start;
 	statement->source = source;
@@ -150,6 +154,7 @@ pgm_script_statements(const PgmScript *script, PgmPart part)
 	PgmScriptFrame frame = {script, part, span->start, NULL};
 	ErrorContextCallback callback;
 	const char *source;
+	PgmStatement *statement = NULL;
 	List	   *result = NIL;
 	ListCell   *lc;
 
@@ -164,10 +169,7 @@ pgm_script_statements(const PgmScript *script, PgmPart part)
 	source = pnstrdup(script->text +span->start, span->end - span->start);
 	foreach(lc, parse(source, script->conforming_strings))
 	{
-		PgmStatement *statement = make_statement(script, span, source,
-												 lfirst_node(RawStmt, lc),
-												 list_length(result) + 1);
-
+		statement = make_statement(script, span, source, lfirst_node(RawStmt, lc), statement);
 		check_statement(script, part, statement);
 		result = lappend(result, statement);
 	}
