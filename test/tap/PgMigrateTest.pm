@@ -1,0 +1,97 @@
+# What the tests of this directory share.
+
+package PgMigrateTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(new_node register records start_sql finish_sql sqlstate_of);
+
+# new_node(NAME, conf => [LINE...], init => {...})
+# A running server with the extension in its database "postgres".
+sub new_node
+{
+	my ($name, %args) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ],
+		%{ $args{init} // {} });
+	$node->append_conf('postgresql.conf', $_) foreach @{ $args{conf} // [] };
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION pgmigrate');
+	return $node;
+}
+
+# register(NODE, NAME, SCRIPT [, DATABASE])
+sub register
+{
+	my ($node, $name, $script, $database) = @_;
+
+	return $node->safe_psql($database // 'postgres',
+		"SELECT migrate.register('$name', \$pgm\$$script\$pgm\$)");
+}
+
+# records(NODE [, DATABASE])
+# Everything the extension has stored, as text to compare.
+sub records
+{
+	my ($node, $database) = @_;
+
+	return $node->safe_psql(
+		$database // 'postgres', q(
+		SELECT m FROM migrate.migration m ORDER BY m.name;
+		SELECT r FROM migrate.run r ORDER BY r.id;
+		SELECT s FROM migrate.run_statement s ORDER BY s.run_id, s.part, s.number;
+		SELECT s FROM migrate.status() WITH ORDINALITY s;));
+}
+
+# start_sql(NODE, SQL [, USER])
+# A psql that runs beside the test; finish_sql() waits for it.
+sub start_sql
+{
+	my ($node, $sql, $user) = @_;
+	my %session = (out => '', err => '');
+	my $connstr = $node->connstr('postgres') . ($user ? " user=$user" : '');
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/session.sql';
+
+	append_to_file($file, $sql);
+
+	$session{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $connstr, '-f', $file ],
+		'<', \undef, '>', \$session{out}, '2>', \$session{err},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	return \%session;
+}
+
+# finish_sql(SESSION)
+# Returns what it wrote to its output and its errors, in a list.
+sub finish_sql
+{
+	my ($session) = @_;
+
+	$session->{run}->finish;
+	chomp @{$session}{qw(out err)};
+	return @{$session}{qw(out err)};
+}
+
+# sqlstate_of(NODE, SQL [, USER])
+# SQLSTATE of the error that SQL gives, or 00000.
+sub sqlstate_of
+{
+	my ($node, $sql, $user) = @_;
+	my ($status, $out, $err) = $node->psql(
+		'postgres', "\\set VERBOSITY verbose\n$sql",
+		$user ? (extra_params => [ '-U', $user ]) : ());
+
+	return '00000' if $status == 0;
+	my ($sqlstate) = $err =~ /(?:ERROR|FATAL):  ([0-9A-Z]{5}):/;
+	return $sqlstate // $err;
+}
+
+1;
