@@ -70,7 +70,16 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 DOCS := $(wildcard doc/pgmigrate.md)
 
 # sql/ and expected/
-REGRESS = register
+REGRESS = \
+	register \
+	markers \
+	refused \
+	split \
+	apply \
+	settings \
+	errors \
+	order \
+	rollback
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION =
