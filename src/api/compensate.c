@@ -52,7 +52,7 @@ pgmigrate_compensate(PG_FUNCTION_ARGS)
 	job.note = pgm_args_text(fcinfo, 0, "reason");
 	text = pgm_args_text(fcinfo, 1, "script");
 
-	script = pgm_script_read("compensation", text, standard_conforming_strings);
+	script = pgm_script_read(NULL, text, standard_conforming_strings);
 	for (int part = 0; part < PGM_PART_COUNT; part++)
 		(void) pgm_script_statements(script, part);
 	check_script(script);

@@ -106,9 +106,7 @@ pgmigrate_baseline(PG_FUNCTION_ARGS)
 	graph = pgm_queue_graph();
 	last = pgm_queue_find(graph, upto);
 	if (last->rank < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("requirements of migration \"%s\" lead back to themselves", upto)));
+		pgm_queue_refuse_cycle(graph, last);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i <= last->rank; i++)

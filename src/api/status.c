@@ -37,7 +37,7 @@ problem_text(const PgmGraph *graph, const PgmNode *node)
 		case PGM_PROBLEM_MISSING:
 			return psprintf("requires \"%s\", which is not registered", other);
 		case PGM_PROBLEM_CYCLE:
-			return pstrdup("its requirements lead back to itself");
+			return psprintf("requirements form a cycle: %s", pgm_graph_cycle(graph, node));
 		case PGM_PROBLEM_CONFLICT:
 			return psprintf("conflicts with \"%s\"", other);
 		case PGM_PROBLEM_OUT_OF_ORDER:

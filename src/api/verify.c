@@ -54,6 +54,7 @@ verify(FunctionCallInfo fcinfo, const PgmMigration *migration)
 		return false;
 	pgm_rights_check_author(migration->name, migration->registered_by);
 	execution.script = script;
+	execution.confined = pgm_rights_must_confine(migration->registered_by);
 	error = pgm_look(&execution, PGM_PART_VERIFY);
 	if (error != NULL && pgm_subxact_must_stop(error))
 		ReThrowError(error);

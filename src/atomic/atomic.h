@@ -28,6 +28,7 @@ extern void pgm_attempt_run(PgmSubxactBody body, void *arg, PgmAttempts *attempt
 typedef struct PgmExecution
 {
 	const PgmScript *script;
+	bool		confined;		/* must not become another user */
 	List	   *statements;		/* of PgmRunStatement *, what was done */
 	int64		rows;
 	int64		wal_bytes;

@@ -202,6 +202,10 @@ execute_and_record(PgmExecution *execution, PgmPart part, const PgmStatement *st
 
 /*
  * Run all statements of a part.  What is recorded lives in the current context.
+ *
+ * A security-restricted operation is what keeps a confined script from being
+ * anybody else, now and when the transaction commits: it has no SET ROLE, and
+ * no deferred triggers or held cursors either.
  */
 void
 pgm_execute_part(PgmExecution *execution, PgmPart part)
@@ -210,6 +214,8 @@ pgm_execute_part(PgmExecution *execution, PgmPart part)
 	execution->script->parts[part].start, NULL};
 	ErrorContextCallback callback;
 	MemoryContext work;
+	Oid			userid;
+	int			sec_context;
 	ListCell   *lc;
 	List	   *statements = pgm_script_statements(execution->script, part);
 
@@ -222,6 +228,10 @@ pgm_execute_part(PgmExecution *execution, PgmPart part)
 	callback.arg = &frame;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
+	GetUserIdAndSecContext(&userid, &sec_context);
+	if (execution->confined)
+		SetUserIdAndSecContext(userid, sec_context | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_RESTRICTED_OPERATION);
 
 	foreach(lc, statements)
 	{
@@ -230,6 +240,8 @@ pgm_execute_part(PgmExecution *execution, PgmPart part)
 		execute_and_record(execution, part, frame.statement, work);
 	}
 
+	if (execution->confined)
+		SetUserIdAndSecContext(userid, sec_context);
 	error_context_stack = callback.previous;
 	MemoryContextDelete(work);
 }

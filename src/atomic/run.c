@@ -23,6 +23,7 @@
 
 #include "atomic/atomic.h"
 #include "base/guc.h"
+#include "base/rights.h"
 #include "script/script.h"
 
 /* The jobs of a call, for the attempts at them. */
@@ -119,6 +120,7 @@ run_job(PgmJob *job, const PgmAttempts *attempts)
 
 		execution.script = pgm_script_read(migration->name, migration->script,
 										   migration->conforming_strings);
+		execution.confined = pgm_rights_must_confine(migration->registered_by);
 		run.checksum = migration->checksum;
 	}
 	else

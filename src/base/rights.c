@@ -59,17 +59,37 @@ pgm_rights_has_role(const char *role)
 }
 
 /*
- * May code of this author run as the current user?  It may if the author could
- * do the same without us: as that user itself, a member of it, a superuser, or
- * the owner of the extension.
+ * Could the author do as that user whatever it likes, without us?
+ */
+static bool
+author_has_rights_of(Oid author, Oid user)
+{
+	return has_privs_of_role(author, user) || author == pgm_extension_owner();
+}
+
+/*
+ * May code of this author run as the current user?
  */
 bool
 pgm_rights_trusts(const char *author)
 {
 	Oid			authorid = get_role_oid(author, true);
 
-	return OidIsValid(authorid) &&
-		(has_privs_of_role(authorid, GetUserId()) || authorid == pgm_extension_owner());
+	return OidIsValid(authorid) && author_has_rights_of(authorid, GetUserId());
+}
+
+/*
+ * Must code of this author, which may run as the current user, be kept from
+ * becoming somebody else?  After SET ROLE or SET SESSION AUTHORIZATION, a RESET
+ * leads back to a user whose rights the author may not have.
+ */
+bool
+pgm_rights_must_confine(const char *author)
+{
+	Oid			authorid = get_role_oid(author, false);
+
+	return !author_has_rights_of(authorid, GetSessionUserId()) ||
+		!author_has_rights_of(authorid, GetAuthenticatedUserId());
 }
 
 /*

@@ -136,7 +136,7 @@ pgm_classify_check_part(const PgmScript *script, PgmPart part)
 	if (statement != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("migration \"%s\" cannot run in a transaction", script->name),
+				 errmsg("%s cannot run in a transaction", pgm_script_subject(script)),
 				 errdetail("Statement %d of its %s part, on line %d, is %s, which commits by itself.",
 						   statement->number, pgm_script_part_name(part), statement->line,
 						   GetCommandTagName(CreateCommandTag(statement->raw->stmt))),
@@ -144,6 +144,6 @@ pgm_classify_check_part(const PgmScript *script, PgmPart part)
 	if (part == PGM_PART_UP && script->mode == PGM_MODE_ONLINE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("migration \"%s\" asks for an online run, which is not supported yet", script->name),
+				 errmsg("%s asks for an online run, which is not supported yet", pgm_script_subject(script)),
 				 errhint("Take the option off its \"-- migrate:up\" marker to run it in a transaction.")));
 }

@@ -15,6 +15,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
@@ -75,7 +76,6 @@ known_alter_effects(const AlterTableStmt *stmt, bool *rewrites, bool *scans)
 				*scans |= constraint_scans((Constraint *) cmd->def);
 				break;
 			case AT_ValidateConstraint:
-			case AT_AttachPartition:
 				*scans = true;
 				break;
 			case AT_SetTableSpace:
@@ -187,6 +187,32 @@ find_effects(Survey *survey, PgmPlanLine *line)
 	}
 }
 
+static bool
+attaches_partition(Node *stmt)
+{
+	if (!IsA(stmt, AlterTableStmt))
+		return false;
+	return linitial_node(AlterTableCmd, ((AlterTableStmt *) stmt)->cmds)->subtype ==
+		AT_AttachPartition;
+}
+
+/*
+ * Effects on a further relation that the statement locks: what it does to a
+ * table, it does to its partitions and children.  ATTACH PARTITION reads the new
+ * partition and the default one, and not the parent.
+ */
+static void
+find_further_effects(const PgmPlanLine *first, PgmPlanLine *line)
+{
+	if (attaches_partition(line->statement->raw->stmt))
+		line->scans = PGM_EFFECT_YES;
+	else if (has_superclass(line->relid) && has_subclass(first->relid))
+	{
+		line->rewrites = first->rewrites;
+		line->scans = first->scans;
+	}
+}
+
 static PgmPlanLine *
 add_line(Survey *survey, const PgmStatement *statement, const PgmLock *lock)
 {
@@ -211,6 +237,7 @@ survey_script(void *arg)
 	{
 		PgmStatement *statement = (PgmStatement *) lfirst(lc);
 		List	   *locks = pgm_locks_of(statement->raw->stmt);
+		PgmPlanLine *first = NULL;
 		ListCell   *ld;
 
 		if (locks == NIL)
@@ -219,8 +246,10 @@ survey_script(void *arg)
 		{
 			PgmPlanLine *line = add_line(survey, statement, (PgmLock *) lfirst(ld));
 
-			if (ld == list_head(locks))
-				find_effects(survey, line);
+			if (first == NULL)
+				find_effects(survey, first = line);
+			else
+				find_further_effects(first, line);
 		}
 	}
 }

@@ -4,7 +4,8 @@
  *	  The order of migrations, and what stands in a migration's way.
  *
  * Requirements come first, then kinds (versioned, repeatable, seeds), then
- * names with digits compared as numbers.  The order is that of a topological
+ * names with digits compared as numbers; what is required goes with the kind of
+ * who requires it.  The order is that of a topological
  * sort which always takes the smallest of those that are ready, so it depends
  * on nothing but the set of migrations.
  *
@@ -18,6 +19,7 @@
 #include "postgres.h"
 
 #include "lib/binaryheap.h"
+#include "lib/stringinfo.h"
 
 #include "plan/plan.h"
 
@@ -27,8 +29,8 @@
 static int
 compare_nodes(const PgmNode *a, const PgmNode *b)
 {
-	if (a->migration->kind != b->migration->kind)
-		return a->migration->kind < b->migration->kind ? -1 : 1;
+	if (a->order_kind != b->order_kind)
+		return a->order_kind < b->order_kind ? -1 : 1;
 	return pgm_name_compare(a->migration->name, b->migration->name);
 }
 
@@ -89,6 +91,36 @@ connect_nodes(PgmGraph *graph)
 	return missing;
 }
 
+/*
+ * What is required by a migration of an earlier kind comes as early as that.
+ * If it came with its own kind, it would hold back its dependent until after
+ * all other versioned migrations, for ever.
+ */
+static void
+spread_kinds(PgmGraph *graph)
+{
+	List	   *changed = NIL;
+
+	for (int i = 0; i < graph->count; i++)
+		changed = lappend(changed, &graph->nodes[i]);
+	while (changed != NIL)
+	{
+		PgmNode    *node = (PgmNode *) llast(changed);
+		ListCell   *lc;
+
+		changed = list_delete_last(changed);
+		foreach(lc, node->migration->requires)
+		{
+			PgmNode    *required = pgm_graph_find(graph, (char *) lfirst(lc));
+
+			if (required == NULL || required->order_kind <= node->order_kind)
+				continue;
+			required->order_kind = node->order_kind;
+			changed = lappend(changed, required);
+		}
+	}
+}
+
 static void
 rank_nodes(PgmGraph *graph, int *missing)
 {
@@ -135,9 +167,11 @@ pgm_graph_build(PgmMigration **rows, int count)
 	for (int i = 0; i < count; i++)
 	{
 		graph->nodes[i].migration = rows[i];
+		graph->nodes[i].order_kind = rows[i]->kind;
 		graph->nodes[i].rank = -1;
 		graph->nodes[i].applied = rows[i]->state == PGM_STATE_APPLIED;
 	}
+	spread_kinds(graph);
 	rank_nodes(graph, connect_nodes(graph));
 	return graph;
 }
@@ -175,6 +209,41 @@ pgm_graph_problem(const PgmGraph *graph, const PgmNode *node, const char **other
 		return PGM_PROBLEM_OUT_OF_ORDER;
 	}
 	return PGM_PROBLEM_NONE;
+}
+
+/*
+ * A cycle of requirements that keeps a node from having a rank, in words.  Every
+ * node without a rank requires another one, so following them finds it.
+ */
+char *
+pgm_graph_cycle(const PgmGraph *graph, const PgmNode *node)
+{
+	StringInfoData buf;
+	List	   *path = NIL;
+	ListCell   *lc;
+
+	while (!list_member_ptr(path, node))
+	{
+		path = lappend(path, unconstify(PgmNode *, node));
+		foreach(lc, node->migration->requires)
+		{
+			PgmNode    *required = pgm_graph_find(graph, (char *) lfirst(lc));
+
+			if (required != NULL && required->rank < 0)
+			{
+				node = required;
+				break;
+			}
+		}
+	}
+	while (linitial(path) != node)
+		path = list_delete_first(path);
+
+	initStringInfo(&buf);
+	foreach(lc, path)
+		appendStringInfo(&buf, "\"%s\" requires ", ((PgmNode *) lfirst(lc))->migration->name);
+	appendStringInfo(&buf, "\"%s\"", node->migration->name);
+	return buf.data;
 }
 
 /*

@@ -22,7 +22,8 @@
 typedef struct PgmNode
 {
 	PgmMigration *migration;
-	int			rank;			/* place in the order, or -1 on a cycle */
+	PgmKind		order_kind;		/* first of its own and its dependents' kinds */
+	int			rank;			/* place in the order, or -1 behind a cycle */
 	bool		applied;		/* or about to be, before the node at hand */
 	bool		wanted;			/* does the call ask for it? */
 	List	   *dependents;		/* nodes that require this one */
@@ -42,7 +43,7 @@ typedef enum PgmProblem
 {
 	PGM_PROBLEM_NONE,
 	PGM_PROBLEM_MISSING,		/* requires what is not registered */
-	PGM_PROBLEM_CYCLE,			/* requires itself in the end */
+	PGM_PROBLEM_CYCLE,			/* requires, in the end, what requires itself */
 	PGM_PROBLEM_CONFLICT,		/* conflicts with what is applied */
 	PGM_PROBLEM_OUT_OF_ORDER	/* sorts before what is applied */
 } PgmProblem;
@@ -52,6 +53,7 @@ extern PgmGraph *pgm_graph_build(PgmMigration **rows, int count);
 extern PgmNode *pgm_graph_find(const PgmGraph *graph, const char *name);
 extern PgmProblem pgm_graph_problem(const PgmGraph *graph, const PgmNode *node,
 									const char **other);
+extern char *pgm_graph_cycle(const PgmGraph *graph, const PgmNode *node);
 extern List *pgm_graph_waits_for(const PgmGraph *graph, const PgmNode *node);
 
 /* queue.c */
@@ -59,6 +61,7 @@ extern PgmGraph *pgm_queue_graph(void);
 extern PgmNode *pgm_queue_find(const PgmGraph *graph, const char *name);
 extern List *pgm_queue_one(PgmGraph *graph, PgmNode *node);
 extern List *pgm_queue_all(PgmGraph *graph, PgmNode *last);
+extern void pgm_queue_refuse_cycle(const PgmGraph *graph, const PgmNode *node) pg_attribute_noreturn();
 extern void pgm_queue_check_undo(PgmGraph *graph, List *nodes);
 
 /* classify.c */

@@ -58,6 +58,19 @@ report_out_of_order(const char *name, const char *other)
 }
 
 /*
+ * Say why a migration has no place in the order.  Always throws.
+ */
+void
+pgm_queue_refuse_cycle(const PgmGraph *graph, const PgmNode *node)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("requirements of migration \"%s\" form a cycle", node->migration->name),
+			 errdetail_internal("%s.", pgm_graph_cycle(graph, node)),
+			 errhint("Take one of these names out of \"-- migrate:requires\".")));
+}
+
+/*
  * Throw if a migration cannot be applied now.
  */
 static void
@@ -79,10 +92,7 @@ check_apply(const PgmGraph *graph, const PgmNode *node)
 					 errhint("Register it, or correct the name in \"-- migrate:requires\".")));
 			break;
 		case PGM_PROBLEM_CYCLE:
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("requirements of migration \"%s\" lead back to themselves", name),
-					 errhint("Take one of the names on the cycle out of \"-- migrate:requires\".")));
+			pgm_queue_refuse_cycle(graph, node);
 			break;
 		case PGM_PROBLEM_CONFLICT:
 			ereport(ERROR,

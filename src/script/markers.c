@@ -282,7 +282,7 @@ read_name(Reader *reader, Word marker, Word word, List *earlier)
 				 errmsg("invalid migration name \"%s\"", name),
 				 errhint("Write the names of migrations, separated by commas."),
 				 pgm_script_errposition(text, word.start + fault)));
-	if (strcmp(name, reader->script->name) == 0)
+	if (reader->script->name != NULL && strcmp(name, reader->script->name) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("migration \"%s\" names itself", name),

@@ -97,14 +97,15 @@ pgm_script_error_context(void *arg)
 {
 	const PgmScriptFrame *frame = (const PgmScriptFrame *) arg;
 	const char *part = pgm_script_part_name(frame->part);
+	char	   *subject = pgm_script_subject(frame->script);
 	int			line = move_position(frame);
 
 	if (frame->statement != NULL)
-		errcontext("migration \"%s\", %s statement %d, line %d",
-				   frame->script->name, part,
+		errcontext("%s, %s statement %d, line %d",
+				   subject, part,
 				   frame->statement->number, frame->statement->line);
 	else if (line > 0)
-		errcontext("script of migration \"%s\", line %d", frame->script->name, line);
+		errcontext("script of %s, line %d", subject, line);
 	else
-		errcontext("script of migration \"%s\"", frame->script->name);
+		errcontext("script of %s", subject);
 }

@@ -45,7 +45,7 @@ typedef struct PgmSpan
 /* A script after its markers were read.  Strings live with the struct. */
 typedef struct PgmScript
 {
-	const char *name;			/* of the migration */
+	const char *name;			/* of the migration, NULL for a compensation */
 	const char *text;
 	bool		conforming_strings; /* how its string literals are read */
 	PgmKind		kind;
@@ -99,6 +99,7 @@ extern PgmScript *pgm_script_read(const char *name, const char *text, bool confo
 /* split.c */
 extern List *pgm_script_statements(const PgmScript *script, PgmPart part);
 extern const char *pgm_script_part_name(PgmPart part);
+extern char *pgm_script_subject(const PgmScript *script);
 
 /* position.c */
 extern int	pgm_script_line(const char *text, int offset);

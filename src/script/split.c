@@ -35,6 +35,17 @@ pgm_script_part_name(PgmPart part)
 }
 
 /*
+ * What a message calls the script.
+ */
+char *
+pgm_script_subject(const PgmScript *script)
+{
+	if (script->name == NULL)
+		return pstrdup("compensation");
+	return psprintf("migration \"%s\"", script->name);
+}
+
+/*
  * Parse under the string syntax that held when the script was registered.
  */
 static List *
