@@ -2,7 +2,7 @@
 #
 # indent.sh [--check | --find]  runs pgindent over the C sources, or prints what
 # it would change, or only where it is.  pgindent and the server's list of types come with the server's
-# development files from PostgreSQL 17 on; ours are read from the headers.
+# development files from PostgreSQL 17 on; ours are read from the sources.
 # Exits with 3 where there is no pgindent.
 
 set -euo pipefail
@@ -31,8 +31,8 @@ fi
 shopt -s nullglob
 files=(src/*.[ch] src/*/*.[ch])
 [ "${#files[@]}" -gt 0 ] || exit 0
-ours=$(sed -n -E 's/^\} *(Pgm[A-Za-z0-9]*);.*/\1/p;
-	s/^typedef .*[ *(](Pgm[A-Za-z0-9]*)(\)|;).*/\1/p' "${files[@]}" | sort -u)
+ours=$(sed -n -E 's/^\} *([A-Za-z_][A-Za-z0-9_]*);.*/\1/p;
+	s/^typedef .*[ *(]([A-Za-z_][A-Za-z0-9_]*)(\)\(.*)?;.*/\1/p' "${files[@]}" | sort -u)
 check=()
 [ "${1:-}" != --check ] || check=(--diff --check)
 PATH=$bin:$PATH pgindent --typedefs="$typedefs" --list-of-typedefs="$ours" \
