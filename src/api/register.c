@@ -54,6 +54,22 @@ check_ownership(const PgmMigration *migration)
 }
 
 /*
+ * An applied migration whose author's code may not run as the current user can
+ * be neither verified nor rolled back, which is for good if the author is gone.
+ * Who may replace it makes it its own by registering it again.
+ */
+static void
+adopt_migration(const PgmMigration *migration, const char *author)
+{
+	if (pgm_rights_trusts(migration->registered_by) ||
+		!pgm_rights_has_role(migration->registered_by))
+		return;
+	pgm_store_set_author(migration->name, author);
+	ereport(NOTICE,
+			(errmsg("migration \"%s\" is now registered by role \"%s\"", migration->name, author)));
+}
+
+/*
  * What becomes of a migration that is there already.
  */
 static const char *
@@ -67,7 +83,10 @@ replace_migration(const PgmMigration *old, PgmMigration *new, const PgmScript *s
 		if (same_text ||
 			pgm_script_same(pgm_script_read(old->name, old->script, old->conforming_strings),
 							script))
+		{
+			adopt_migration(old, new->registered_by);
 			return "unchanged";
+		}
 		if (old->kind == PGM_KIND_VERSIONED || new->kind != old->kind)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -27,16 +27,39 @@ PG_FUNCTION_INFO_V1(pgmigrate_verify_one);
 PG_FUNCTION_INFO_V1(pgmigrate_verify_all);
 
 static void
-put_row(FunctionCallInfo fcinfo, const char *name, const ErrorData *error)
+put_row(FunctionCallInfo fcinfo, const char *name, const char *failure)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum		values[3];
-	bool		nulls[3] = {false, false, error == NULL};
+	bool		nulls[3] = {false, false, failure == NULL};
 
 	values[0] = CStringGetTextDatum(name);
-	values[1] = BoolGetDatum(error == NULL);
-	values[2] = error == NULL ? (Datum) 0 : CStringGetTextDatum(error->message);
+	values[1] = BoolGetDatum(failure == NULL);
+	values[2] = failure == NULL ? (Datum) 0 : CStringGetTextDatum(failure);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * Run a verify part; returns why it failed, or NULL.
+ */
+static char *
+find_failure(const PgmScript *script, const char *author)
+{
+	PgmExecution execution = {0};
+	ErrorData  *error;
+
+	if (!pgm_rights_trusts(author))
+		return psprintf("registered by role \"%s\", whose code must not run as yours", author);
+
+	execution.script = script;
+	execution.confined = pgm_rights_must_confine(author);
+	error = pgm_look(&execution, PGM_PART_VERIFY);
+	if (error == NULL)
+		return NULL;
+	if (pgm_subxact_must_stop(error))
+		ReThrowError(error);
+	return psprintf("statement %d, line %d: %s", execution.current->number,
+					execution.current->line, error->message);
 }
 
 /*
@@ -45,20 +68,12 @@ put_row(FunctionCallInfo fcinfo, const char *name, const ErrorData *error)
 static bool
 verify(FunctionCallInfo fcinfo, const PgmMigration *migration)
 {
-	PgmExecution execution = {0};
 	PgmScript  *script = pgm_script_read(migration->name, migration->script,
 										 migration->conforming_strings);
-	ErrorData  *error;
 
 	if (!script->parts[PGM_PART_VERIFY].present)
 		return false;
-	pgm_rights_check_author(migration->name, migration->registered_by);
-	execution.script = script;
-	execution.confined = pgm_rights_must_confine(migration->registered_by);
-	error = pgm_look(&execution, PGM_PART_VERIFY);
-	if (error != NULL && pgm_subxact_must_stop(error))
-		ReThrowError(error);
-	put_row(fcinfo, migration->name, error);
+	put_row(fcinfo, migration->name, find_failure(script, migration->registered_by));
 	return true;
 }
 
@@ -89,7 +104,7 @@ pgmigrate_verify_one(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" has no verify part", name),
-				 errhint("Add one after \"-- migrate:verify\" before it is applied.")));
+				 errhint("Verify what it did by a \"-- migrate:verify\" part of a later migration.")));
 	return (Datum) 0;
 }
 

@@ -16,19 +16,16 @@
 #include "store/store.h"
 
 /* attempt.c */
-typedef struct PgmAttempts
-{
-	int			tries;			/* including the one under way */
-	double		lock_wait_ms;	/* lost to locks so far */
-} PgmAttempts;
+typedef void (*PgmAttemptFailed) (void *arg, double lost_ms);
 
-extern void pgm_attempt_run(PgmSubxactBody body, void *arg, PgmAttempts *attempts);
+extern void pgm_attempt_run(PgmSubxactBody body, PgmAttemptFailed failed, void *arg);
 
 /* execute.c */
 typedef struct PgmExecution
 {
 	const PgmScript *script;
 	bool		confined;		/* must not become another user */
+	const PgmStatement *current;	/* the last one that was begun */
 	List	   *statements;		/* of PgmRunStatement *, what was done */
 	int64		rows;
 	int64		wal_bytes;
@@ -54,6 +51,8 @@ typedef struct PgmJob
 	const char *migration;		/* NULL for a compensation */
 	const PgmScript *script;	/* of a compensation */
 	const char *note;			/* of a compensation */
+	int			failures;		/* tries that it ended for want of a lock */
+	double		lock_wait_ms;	/* lost to locks on its account */
 	int64		run_id;			/* set when it was run */
 } PgmJob;
 

@@ -69,27 +69,27 @@ attempt(PgmSubxactBody body, void *arg)
 }
 
 /*
- * Run body(arg) in a subtransaction, again and again until it got its locks.
- * Throws what it throws otherwise, and at last that too.
+ * Run body(arg) in a subtransaction, again and again until it got its locks, and
+ * call failed(arg, ...) after each try in vain with the time that was lost.
+ * Throws what the body throws otherwise, and at last that too.
  */
 void
-pgm_attempt_run(PgmSubxactBody body, void *arg, PgmAttempts *attempts)
+pgm_attempt_run(PgmSubxactBody body, PgmAttemptFailed failed, void *arg)
 {
-	for (attempts->tries = 1;; attempts->tries++)
+	for (int tries = 1;; tries++)
 	{
 		TimestampTz start = GetCurrentTimestamp();
 		ErrorData  *error = attempt(body, arg);
 
 		if (error == NULL)
 			return;
-		if (!is_lock_failure(error) || attempts->tries > pgm_lock_retries)
+		if (!is_lock_failure(error) || tries > pgm_lock_retries)
 			ReThrowError(error);
-		if (attempts->tries == 1)
+		if (tries == 1)
 			report_wait(error);
 		FreeErrorData(error);
 
-		pgm_wait_ms(pgm_wait_backoff_ms(attempts->tries,
-										pg_prng_double(&pg_global_prng_state)));
-		attempts->lock_wait_ms += TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+		pgm_wait_ms(pgm_wait_backoff_ms(tries, pg_prng_double(&pg_global_prng_state)));
+		failed(arg, TimestampDifferenceMilliseconds(start, GetCurrentTimestamp()));
 	}
 }

@@ -158,11 +158,11 @@ check_found(PgmPart part, bool found)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("precondition of the migration does not hold"),
-				 errdetail("A statement of its check part returned false.")));
+				 errdetail("A statement of its check part returned false or null.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_ASSERT_FAILURE),
 			 errmsg("verification of the migration failed"),
-			 errdetail("A statement of its verify part returned false.")));
+			 errdetail("A statement of its verify part returned false or null.")));
 }
 
 /*
@@ -235,7 +235,7 @@ pgm_execute_part(PgmExecution *execution, PgmPart part)
 
 	foreach(lc, statements)
 	{
-		frame.statement = (PgmStatement *) lfirst(lc);
+		execution->current = frame.statement = (PgmStatement *) lfirst(lc);
 		CHECK_FOR_INTERRUPTS();
 		execute_and_record(execution, part, frame.statement, work);
 	}

@@ -30,7 +30,7 @@
 typedef struct Batch
 {
 	List	   *jobs;
-	PgmAttempts attempts;
+	PgmJob	   *current;		/* the job at hand */
 	MemoryContext context;		/* reset after every job */
 } Batch;
 
@@ -108,7 +108,7 @@ record_run(PgmJob *job, const PgmExecution *execution, PgmRun *run)
 }
 
 static void
-run_job(PgmJob *job, const PgmAttempts *attempts)
+run_job(PgmJob *job)
 {
 	PgmExecution execution = {0};
 	PgmRun		run = {0};
@@ -130,8 +130,8 @@ run_job(PgmJob *job, const PgmAttempts *attempts)
 	}
 
 	run.started_at = GetCurrentTimestamp();
-	run.tries = attempts->tries;
-	run.lock_wait_ms = attempts->lock_wait_ms;
+	run.tries = job->failures + 1;
+	run.lock_wait_ms = job->lock_wait_ms;
 	execute_action(&execution, job->action);
 	record_run(job, &execution, &run);
 }
@@ -146,9 +146,22 @@ run_batch(void *arg)
 	foreach(lc, batch->jobs)
 	{
 		MemoryContextReset(batch->context);
-		run_job((PgmJob *) lfirst(lc), &batch->attempts);
+		batch->current = (PgmJob *) lfirst(lc);
+		run_job(batch->current);
 	}
 	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * A try in vain goes to the account of the job that could not get its lock.
+ */
+static void
+batch_failed(void *arg, double lost_ms)
+{
+	Batch	   *batch = (Batch *) arg;
+
+	batch->current->failures++;
+	batch->current->lock_wait_ms += lost_ms;
 }
 
 /*
@@ -168,13 +181,13 @@ pgm_atomic_run(List *jobs, int64 waited_ms)
 				 errmsg("cannot run a migration from within a migration"),
 				 errhint("Name the other one in \"-- migrate:requires\" instead.")));
 
-	batch.attempts.lock_wait_ms = waited_ms;
+	((PgmJob *) linitial(jobs))->lock_wait_ms = waited_ms;
 	batch.context = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate run",
 										  ALLOCSET_DEFAULT_SIZES);
 	run_in_progress = true;
 	PG_TRY();
 	{
-		pgm_attempt_run(run_batch, &batch, &batch.attempts);
+		pgm_attempt_run(run_batch, batch_failed, &batch);
 	}
 	PG_FINALLY();
 	{

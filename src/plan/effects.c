@@ -172,6 +172,10 @@ find_effects(Survey *survey, PgmPlanLine *line)
 		case T_MergeStmt:
 		case T_InsertStmt:
 		case T_SelectStmt:
+		case T_CreateTableAsStmt:
+		case T_ExplainStmt:
+		case T_ExecuteStmt:
+		case T_CopyStmt:
 		case T_DoStmt:
 		case T_CallStmt:
 			/* That depends on the plan, or on what is called. */

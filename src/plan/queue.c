@@ -98,7 +98,7 @@ check_apply(const PgmGraph *graph, const PgmNode *node)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("migration \"%s\" conflicts with \"%s\"", name, other),
-					 errhint("Roll the other one back first.")));
+					 errhint("Roll the other one back, or unregister one of them.")));
 			break;
 		case PGM_PROBLEM_OUT_OF_ORDER:
 			report_out_of_order(name, other);

@@ -215,6 +215,23 @@ pgm_store_replace_migration(const PgmMigration *migration)
 }
 
 void
+pgm_store_set_author(const char *name, const char *author)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.migration SET registered_by = $2 WHERE name = $1",
+		SPI_OK_UPDATE, 2, {TEXTOID, TEXTOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[2];
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(author);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
+
+void
 pgm_store_delete_migration(const char *name)
 {
 	static PgmQuery query = {

@@ -73,6 +73,7 @@ extern PgmMigration *pgm_store_fetch_migration(const char *name, bool for_update
 extern PgmMigration **pgm_store_fetch_overview(int *count);
 extern void pgm_store_insert_migration(const PgmMigration *migration);
 extern void pgm_store_replace_migration(const PgmMigration *migration);
+extern void pgm_store_set_author(const char *name, const char *author);
 extern void pgm_store_delete_migration(const char *name);
 extern void pgm_store_set_state(const char *name, PgmState state, int64 run_id);
 
