@@ -51,19 +51,19 @@ sub records
 		SELECT s FROM migrate.status() WITH ORDINALITY s;));
 }
 
-# start_sql(NODE, SQL [, USER])
+# start_sql(NODE, SQL [, CONNSTR])
 # A psql that runs beside the test; finish_sql() waits for it.
 sub start_sql
 {
-	my ($node, $sql, $user) = @_;
+	my ($node, $sql, $connstr) = @_;
 	my %session = (out => '', err => '');
-	my $connstr = $node->connstr('postgres') . ($user ? " user=$user" : '');
 	my $file = PostgreSQL::Test::Utils::tempdir() . '/session.sql';
 
 	append_to_file($file, $sql);
 
 	$session{run} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $connstr, '-f', $file ],
+		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-f', $file,
+			'-d', $connstr // $node->connstr('postgres') ],
 		'<', \undef, '>', \$session{out}, '2>', \$session{err},
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	return \%session;
