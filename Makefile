@@ -79,7 +79,12 @@ REGRESS = \
 	settings \
 	errors \
 	order \
-	rollback
+	kinds \
+	rollback \
+	verify \
+	record \
+	status \
+	arguments
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION =
