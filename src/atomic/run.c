@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "atomic/atomic.h"
+#include "base/extension.h"
 #include "base/guc.h"
 #include "base/rights.h"
 #include "script/script.h"
@@ -39,9 +40,6 @@ static const char *const action_names[] = {
 	[PGM_ACTION_ROLLBACK] = "rollback",
 	[PGM_ACTION_COMPENSATE] = "compensate",
 };
-
-/* A script that calls us would run in the middle of its own run. */
-static bool run_in_progress = false;
 
 /*
  * Never stand in line for longer than pgmigrate.lock_timeout, unless the
@@ -118,6 +116,8 @@ run_job(PgmJob *job)
 		const bool	for_update = true;
 		PgmMigration *migration = pgm_store_fetch_migration(job->migration, for_update);
 
+		if (migration == NULL)
+			elog(ERROR, "migration \"%s\" is gone", job->migration);
 		execution.script = pgm_script_read(migration->name, migration->script,
 										   migration->conforming_strings);
 		execution.confined = pgm_rights_must_confine(migration->registered_by);
@@ -175,23 +175,17 @@ pgm_atomic_run(List *jobs, int64 waited_ms)
 
 	if (jobs == NIL)
 		return;
-	if (run_in_progress)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("cannot run a migration from within a migration"),
-				 errhint("Name the other one in \"-- migrate:requires\" instead.")));
-
 	((PgmJob *) linitial(jobs))->lock_wait_ms = waited_ms;
 	batch.context = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate run",
 										  ALLOCSET_DEFAULT_SIZES);
-	run_in_progress = true;
+	pgm_extension_set_running(true);
 	PG_TRY();
 	{
 		pgm_attempt_run(run_batch, batch_failed, &batch);
 	}
 	PG_FINALLY();
 	{
-		run_in_progress = false;
+		pgm_extension_set_running(false);
 	}
 	PG_END_TRY();
 	MemoryContextDelete(batch.context);

@@ -38,6 +38,19 @@
 #include "base/extension.h"
 #include "base/lock.h"
 
+/* Does this session run a script at the moment? */
+static bool running = false;
+
+/*
+ * Tell that a script begins or ends to run, so that it cannot change what the
+ * run is about.
+ */
+void
+pgm_extension_set_running(bool value)
+{
+	running = value;
+}
+
 static Oid
 extension_oid(void)
 {
@@ -82,11 +95,18 @@ pgm_extension_owner(void)
  * Take the lock that whoever changes migrate.* holds, to the end of the
  * transaction.  Waits as any statement does, under the session's own
  * lock_timeout, but says first for whom.  Returns the milliseconds it waited.
+ * Throws when a script calls it that is being run.
  */
 int64
 pgm_extension_lock(void)
 {
 	TimestampTz start;
+
+	if (running)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot run or change migrations from within a migration"),
+				 errhint("Name another migration in \"-- migrate:requires\" to have it run before.")));
 
 	for (;;)
 	{

@@ -172,18 +172,22 @@ pgm_queue_one(PgmGraph *graph, PgmNode *node)
 
 /*
  * Everything that is not applied, in order, up to and with "last" if that is
- * not NULL.  Those on a cycle have no place in the order and are refused.
+ * not NULL.  Those on a cycle have no place in the order and are refused, unless
+ * "last" leaves them out.
  */
 List *
 pgm_queue_all(PgmGraph *graph, PgmNode *last)
 {
 	List	   *nodes = NIL;
 
+	if (last != NULL && last->rank < 0)
+		pgm_queue_refuse_cycle(graph, last);
 	for (int i = 0; i < graph->count; i++)
 	{
 		PgmNode    *node = &graph->nodes[i];
 
-		if (!node->applied && (node->rank < 0 || last == NULL || node->rank <= last->rank))
+		if (!node->applied &&
+			(last == NULL || (node->rank >= 0 && node->rank <= last->rank)))
 			nodes = lappend(nodes, node);
 	}
 	list_sort(nodes, compare_ranks);
