@@ -28,6 +28,7 @@ OBJS = \
 	src/script/markers.o \
 	src/script/name.o \
 	src/script/position.o \
+	src/script/reader.o \
 	src/script/source.o \
 	src/script/split.o \
 	src/script/token.o \
@@ -36,6 +37,7 @@ OBJS = \
 	src/plan/classify.o \
 	src/plan/effects.o \
 	src/plan/locks.o \
+	src/plan/lockset.o \
 	src/plan/order.o \
 	src/plan/probe.o \
 	src/plan/queue.o \
@@ -43,6 +45,7 @@ OBJS = \
 	src/atomic/execute.o \
 	src/atomic/look.o \
 	src/atomic/run.o \
+	src/api/api.o \
 	src/api/apply.o \
 	src/api/compensate.o \
 	src/api/grants.o \

@@ -11,6 +11,13 @@
 #ifndef PGM_API_H
 #define PGM_API_H
 
+#include "script/script.h"
+#include "store/store.h"
+
+/* api.c */
+extern PgmMigration *pgm_api_fetch(const char *name, bool for_update);
+extern PgmScript *pgm_api_read(const PgmMigration *migration);
+
 /* register.c */
 extern const char *pgm_register_script(const char *name, const char *text, const char *checksum,
 									   const char *description, const char *source);

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "api/api.h"
 #include "base/args.h"
 #include "base/rights.h"
 #include "plan/plan.h"
@@ -127,16 +128,12 @@ pgmigrate_plan(PG_FUNCTION_ARGS)
 	pgm_args_check_count(fcinfo, 1);
 	name = pgm_args_text(fcinfo, 0, "name");
 
-	migration = pgm_store_fetch_migration(name, for_update);
-	if (migration == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("migration \"%s\" is not registered", name)));
+	migration = pgm_api_fetch(name, for_update);
 	if (!pgm_rights_sees_all() && !pgm_rights_has_role(migration->registered_by))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for migration \"%s\"", name)));
-	script = pgm_script_read(name, migration->script, migration->conforming_strings);
+	script = pgm_api_read(migration);
 
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(lc, pgm_effects_of(script, pgm_rights_trusts(migration->registered_by)))

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "api/api.h"
 #include "base/args.h"
 #include "base/extension.h"
 #include "plan/plan.h"
@@ -76,12 +77,7 @@ pgmigrate_resolve(PG_FUNCTION_ARGS)
 	note = pgm_args_text(fcinfo, 2, "note");
 
 	(void) pgm_extension_lock();
-	migration = pgm_store_fetch_migration(name, for_update);
-	if (migration == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("migration \"%s\" is not registered", name),
-				 errhint("Register it first; resolving runs nothing.")));
+	migration = pgm_api_fetch(name, for_update);
 	if (migration->state == state)
 		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
 	record_state(migration, state, "resolve", note);

@@ -81,7 +81,7 @@ replace_migration(const PgmMigration *old, PgmMigration *new, const PgmScript *s
 	if (old->state == PGM_STATE_APPLIED)
 	{
 		if (same_text ||
-			pgm_script_same(pgm_script_read(old->name, old->script, old->conforming_strings),
+			pgm_script_same(pgm_api_read(old),
 							script))
 		{
 			adopt_migration(old, new->registered_by);
@@ -148,6 +148,19 @@ pgm_register_script(const char *name, const char *text, const char *checksum,
 }
 
 /*
+ * What both forms of migrate.register() do once they have the text.
+ */
+static Datum
+register_with_options(FunctionCallInfo fcinfo, const char *name, const char *text,
+					  const char *checksum)
+{
+	char	   *description = pgm_args_optional_text(fcinfo, 2, "description");
+	char	   *source = pgm_args_optional_text(fcinfo, 3, "source");
+
+	return CStringGetTextDatum(pgm_register_script(name, text, checksum, description, source));
+}
+
+/*
  * migrate.register(name text, script text, description text, source text)
  */
 Datum
@@ -155,20 +168,13 @@ pgmigrate_register_text(PG_FUNCTION_ARGS)
 {
 	char	   *name;
 	char	   *text;
-	char	   *description;
-	char	   *source;
 
 	pgm_args_check_count(fcinfo, 4);
 	PreventCommandIfReadOnly("migrate.register()");
 	name = pgm_args_text(fcinfo, 0, "name");
 	text = pgm_args_text(fcinfo, 1, "script");
 
-	description = pgm_args_optional_text(fcinfo, 2, "description");
-	source = pgm_args_optional_text(fcinfo, 3, "source");
-
-	PG_RETURN_TEXT_P(cstring_to_text(pgm_register_script(name, text,
-														 pgm_source_checksum(text, strlen(text)),
-														 description, source)));
+	return register_with_options(fcinfo, name, text, pgm_source_checksum(text, strlen(text)));
 }
 
 /*
@@ -179,28 +185,22 @@ pgmigrate_register_bytes(PG_FUNCTION_ARGS)
 {
 	char	   *name;
 	bytea	   *bytes;
-	char	   *text;
-	char	   *description;
-	char	   *source;
+	char	   *data;
+	int			length;
 
 	pgm_args_check_count(fcinfo, 4);
 	PreventCommandIfReadOnly("migrate.register()");
 	name = pgm_args_text(fcinfo, 0, "name");
 	pgm_args_not_null(fcinfo, 1, "script");
 	bytes = PG_GETARG_BYTEA_PP(1);
-	if (VARSIZE_ANY_EXHDR(bytes) == 0)
+	data = VARDATA_ANY(bytes);
+	length = VARSIZE_ANY_EXHDR(bytes);
+	if (length == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must not be empty", "script")));
-	description = pgm_args_optional_text(fcinfo, 2, "description");
-	source = pgm_args_optional_text(fcinfo, 3, "source");
-
-	text = pgm_source_decode(name, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-
-	PG_RETURN_TEXT_P(cstring_to_text(pgm_register_script(name, text,
-														 pgm_source_checksum(VARDATA_ANY(bytes),
-																			 VARSIZE_ANY_EXHDR(bytes)),
-														 description, source)));
+	return register_with_options(fcinfo, name, pgm_source_decode(name, data, length),
+								 pgm_source_checksum(data, length));
 }
 
 /*
@@ -218,11 +218,7 @@ pgmigrate_unregister(PG_FUNCTION_ARGS)
 	name = pgm_args_text(fcinfo, 0, "name");
 
 	(void) pgm_extension_lock();
-	migration = pgm_store_fetch_migration(name, for_update);
-	if (migration == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("migration \"%s\" is not registered", name)));
+	migration = pgm_api_fetch(name, for_update);
 	check_ownership(migration);
 	if (migration->state == PGM_STATE_APPLIED)
 		ereport(ERROR,

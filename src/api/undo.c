@@ -15,6 +15,7 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 
+#include "api/api.h"
 #include "atomic/atomic.h"
 #include "base/args.h"
 #include "base/extension.h"
@@ -31,7 +32,7 @@ check_down(const char *name)
 {
 	const bool	for_update = false;
 	PgmMigration *migration = pgm_store_fetch_migration(name, for_update);
-	PgmScript  *script = pgm_script_read(name, migration->script, migration->conforming_strings);
+	PgmScript  *script = pgm_api_read(migration);
 
 	if (!script->parts[PGM_PART_DOWN].present)
 		ereport(ERROR,

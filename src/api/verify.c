@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "api/api.h"
 #include "atomic/atomic.h"
 #include "base/args.h"
 #include "base/rights.h"
@@ -68,8 +69,7 @@ find_failure(const PgmScript *script, const char *author)
 static bool
 verify(FunctionCallInfo fcinfo, const PgmMigration *migration)
 {
-	PgmScript  *script = pgm_script_read(migration->name, migration->script,
-										 migration->conforming_strings);
+	PgmScript  *script = pgm_api_read(migration);
 
 	if (!script->parts[PGM_PART_VERIFY].present)
 		return false;
@@ -91,11 +91,7 @@ pgmigrate_verify_one(PG_FUNCTION_ARGS)
 	name = pgm_args_text(fcinfo, 0, "name");
 	InitMaterializedSRF(fcinfo, 0);
 
-	migration = pgm_store_fetch_migration(name, for_update);
-	if (migration == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("migration \"%s\" is not registered", name)));
+	migration = pgm_api_fetch(name, for_update);
 	if (migration->state != PGM_STATE_APPLIED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -18,135 +18,15 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/heap.h"
 #include "catalog/index.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "commands/tablecmds.h"
 #include "miscadmin.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "base/compat.h"
-#include "plan/plan.h"
-
-/*
- * Add a lock, unless it is there in that mode or a stronger one.  Locks are
- * kept in the order in which they are taken.
- */
-static void
-add_lock(List **locks, Oid relid, LOCKMODE mode, bool allowed)
-{
-	ListCell   *lc;
-	PgmLock    *lock;
-
-	if (!OidIsValid(relid))
-		return;
-	foreach(lc, *locks)
-	{
-		lock = (PgmLock *) lfirst(lc);
-		if (lock->relid == relid)
-		{
-			lock->mode = Max(lock->mode, mode);
-			lock->allowed |= allowed;
-			return;
-		}
-	}
-	lock = palloc(sizeof(PgmLock));
-	lock->relid = relid;
-	lock->mode = mode;
-	lock->allowed = allowed;
-	*locks = lappend(*locks, lock);
-}
-
-/*
- * Relation of that name as the statement will find it, or InvalidOid.
- */
-static Oid
-find_relation(const RangeVar *relation)
-{
-	return RangeVarGetRelid(relation, NoLock, true);
-}
-
-/*
- * Lock a relation that the statement names.  Who neither owns it nor has one of
- * the given rights must not lock it: the statement will say so.
- */
-static Oid
-lock_named(List **locks, const RangeVar *relation, LOCKMODE mode, AclMode rights)
-{
-	Oid			relid = find_relation(relation);
-	bool		allowed;
-
-	if (!OidIsValid(relid))
-		return InvalidOid;
-	allowed = pgm_relation_is_owned(relid, GetUserId()) ||
-		(rights != ACL_NO_RIGHTS &&
-		 pg_class_aclmask(relid, GetUserId(), rights, ACLMASK_ANY) != 0);
-	add_lock(locks, relid, mode, allowed);
-	return relid;
-}
-
-/*
- * Lock all that inherits from a relation, and all its partitions.
- */
-static void
-lock_children(List **locks, Oid relid, LOCKMODE mode)
-{
-	bool		allowed = pgm_relation_is_owned(relid, GetUserId());
-	ListCell   *lc;
-
-	if (!has_subclass(relid))
-		return;
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		add_lock(locks, lfirst_oid(lc), mode, allowed);
-}
-
-/*
- * Lock the tables that foreign keys of a table refer to; the one of that name
- * only, if it is given.
- */
-static void
-lock_referenced(List **locks, Oid relid, const char *constraint)
-{
-	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-
-		if (con->contype == CONSTRAINT_FOREIGN &&
-			(constraint == NULL || strcmp(NameStr(con->conname), constraint) == 0))
-			add_lock(locks, con->confrelid, AccessExclusiveLock,
-					 pgm_relation_is_owned(relid, GetUserId()));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-}
-
-/*
- * Lock a partitioned table's default partition, whose constraint changes with
- * its siblings.
- */
-static void
-lock_default_partition(List **locks, Oid parent, bool allowed)
-{
-	if (OidIsValid(parent) && get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE)
-		add_lock(locks, get_default_partition_oid(parent), AccessExclusiveLock, allowed);
-}
+#include "plan/lockset.h"
 
 /*
  * Foreign keys among constraints: the referenced tables.
@@ -161,7 +41,7 @@ lock_constraint_targets(List **locks, List *constraints)
 		Constraint *con = (Constraint *) lfirst(lc);
 
 		if (IsA(con, Constraint) && con->contype == CONSTR_FOREIGN && con->pktable != NULL)
-			(void) lock_named(locks, con->pktable, ShareRowExclusiveLock, ACL_REFERENCES);
+			(void) pgm_lockset_add_named(locks, con->pktable, ShareRowExclusiveLock, ACL_REFERENCES);
 	}
 }
 
@@ -170,21 +50,21 @@ lock_partition_command(List **locks, Oid parent, AlterTableCmd *cmd)
 {
 	PartitionCmd *partition = (PartitionCmd *) cmd->def;
 
-	(void) lock_named(locks, partition->name, AccessExclusiveLock, ACL_NO_RIGHTS);
-	lock_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
+	(void) pgm_lockset_add_named(locks, partition->name, AccessExclusiveLock, ACL_NO_RIGHTS);
+	pgm_lockset_add_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
 }
 
 static void
 locks_of_alter_table(List **locks, AlterTableStmt *stmt)
 {
 	LOCKMODE	mode = AlterTableGetLockLevel(stmt->cmds);
-	Oid			relid = lock_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+	Oid			relid = pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
 	ListCell   *lc;
 
 	if (!OidIsValid(relid))
 		return;
 	if (stmt->relation->inh)
-		lock_children(locks, relid, mode);
+		pgm_lockset_add_children(locks, relid, mode);
 
 	foreach(lc, stmt->cmds)
 	{
@@ -199,7 +79,7 @@ locks_of_alter_table(List **locks, AlterTableStmt *stmt)
 				lock_constraint_targets(locks, ((ColumnDef *) cmd->def)->constraints);
 				break;
 			case AT_DropConstraint:
-				lock_referenced(locks, relid, cmd->name);
+				pgm_lockset_add_referenced(locks, relid, cmd->name);
 				break;
 			case AT_AttachPartition:
 			case AT_DetachPartition:
@@ -220,10 +100,10 @@ locks_of_create_table(List **locks, CreateStmt *stmt)
 	{
 		bool		partition = stmt->partbound != NULL;
 		LOCKMODE	mode = partition ? AccessExclusiveLock : ShareUpdateExclusiveLock;
-		Oid			parent = lock_named(locks, lfirst_node(RangeVar, lc), mode, ACL_NO_RIGHTS);
+		Oid			parent = pgm_lockset_add_named(locks, lfirst_node(RangeVar, lc), mode, ACL_NO_RIGHTS);
 
 		if (partition && OidIsValid(parent))
-			lock_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
+			pgm_lockset_add_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
 	}
 	lock_constraint_targets(locks, stmt->constraints);
 	foreach(lc, stmt->tableElts)
@@ -244,24 +124,24 @@ locks_of_create_table(List **locks, CreateStmt *stmt)
 static void
 lock_dropped_relation(List **locks, RangeVar *relation, ObjectType type)
 {
-	Oid			relid = find_relation(relation);
+	Oid			relid = pgm_lockset_find(relation);
 	bool		allowed;
 
 	if (!OidIsValid(relid))
 		return;
 	allowed = pgm_relation_is_owned(relid, GetUserId());
 	if (type == OBJECT_INDEX && get_rel_relkind(relid) == RELKIND_INDEX)
-		add_lock(locks, IndexGetRelation(relid, true), AccessExclusiveLock, allowed);
+		pgm_lockset_add(locks, IndexGetRelation(relid, true), AccessExclusiveLock, allowed);
 	if (type == OBJECT_TABLE && get_rel_relispartition(relid))
 	{
 		Oid			parent = get_partition_parent(relid, true);
 
-		add_lock(locks, parent, AccessExclusiveLock, allowed);
-		lock_default_partition(locks, parent, allowed);
+		pgm_lockset_add(locks, parent, AccessExclusiveLock, allowed);
+		pgm_lockset_add_default_partition(locks, parent, allowed);
 	}
-	add_lock(locks, relid, AccessExclusiveLock, allowed);
+	pgm_lockset_add(locks, relid, AccessExclusiveLock, allowed);
 	if (type == OBJECT_TABLE)
-		lock_referenced(locks, relid, NULL);
+		pgm_lockset_add_referenced(locks, relid, NULL);
 }
 
 static void
@@ -288,8 +168,8 @@ locks_of_drop(List **locks, DropStmt *stmt)
 			case OBJECT_POLICY:
 				/* the relation's name, followed by the object's own */
 				name = list_truncate(list_copy(name), list_length(name) - 1);
-				(void) lock_named(locks, makeRangeVarFromNameList(name), AccessExclusiveLock,
-								  ACL_NO_RIGHTS);
+				(void) pgm_lockset_add_named(locks, makeRangeVarFromNameList(name), AccessExclusiveLock,
+											 ACL_NO_RIGHTS);
 				break;
 			default:
 				break;
@@ -301,10 +181,10 @@ static void
 locks_of_index(List **locks, IndexStmt *stmt)
 {
 	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
-	Oid			relid = lock_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+	Oid			relid = pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
 
 	if (OidIsValid(relid) && stmt->relation->inh)
-		lock_children(locks, relid, mode);
+		pgm_lockset_add_children(locks, relid, mode);
 }
 
 static void
@@ -316,16 +196,16 @@ locks_of_reindex(List **locks, ReindexStmt *stmt)
 		return;
 	if (stmt->kind == REINDEX_OBJECT_TABLE)
 	{
-		(void) lock_named(locks, stmt->relation, ShareLock, ACL_NO_RIGHTS);
+		(void) pgm_lockset_add_named(locks, stmt->relation, ShareLock, ACL_NO_RIGHTS);
 		return;
 	}
-	relid = find_relation(stmt->relation);
+	relid = pgm_lockset_find(stmt->relation);
 	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_INDEX)
 	{
 		bool		allowed = pgm_relation_is_owned(relid, GetUserId());
 
-		add_lock(locks, IndexGetRelation(relid, true), ShareLock, allowed);
-		add_lock(locks, relid, AccessExclusiveLock, allowed);
+		pgm_lockset_add(locks, IndexGetRelation(relid, true), ShareLock, allowed);
+		pgm_lockset_add(locks, relid, AccessExclusiveLock, allowed);
 	}
 }
 
@@ -339,9 +219,9 @@ locks_of_rename(List **locks, RenameStmt *stmt)
 		return;
 	if (stmt->renameType == OBJECT_INDEX)
 		mode = ShareUpdateExclusiveLock;
-	relid = lock_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+	relid = pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
 	if (OidIsValid(relid) && stmt->renameType == OBJECT_COLUMN && stmt->relation->inh)
-		lock_children(locks, relid, mode);
+		pgm_lockset_add_children(locks, relid, mode);
 }
 
 static void
@@ -356,9 +236,9 @@ lock_all_named(List **locks, List *relations, LOCKMODE mode, AclMode rights)
 
 		if (!IsA(relation, RangeVar))
 			continue;
-		relid = lock_named(locks, relation, mode, rights);
+		relid = pgm_lockset_add_named(locks, relation, mode, rights);
 		if (OidIsValid(relid) && relation->inh)
-			lock_children(locks, relid, mode);
+			pgm_lockset_add_children(locks, relid, mode);
 	}
 }
 
@@ -369,8 +249,8 @@ static void
 lock_row_target(List **locks, RangeVar *relation)
 {
 	if (relation != NULL)
-		(void) lock_named(locks, relation, RowExclusiveLock,
-						  ACL_INSERT | ACL_UPDATE | ACL_DELETE);
+		(void) pgm_lockset_add_named(locks, relation, RowExclusiveLock,
+									 ACL_INSERT | ACL_UPDATE | ACL_DELETE);
 }
 
 /*
@@ -382,34 +262,34 @@ locks_of_other(List **locks, Node *stmt)
 	switch (nodeTag(stmt))
 	{
 		case T_CreateTrigStmt:
-			(void) lock_named(locks, ((CreateTrigStmt *) stmt)->relation,
-							  ShareRowExclusiveLock, ACL_TRIGGER);
+			(void) pgm_lockset_add_named(locks, ((CreateTrigStmt *) stmt)->relation,
+										 ShareRowExclusiveLock, ACL_TRIGGER);
 			break;
 		case T_RuleStmt:
-			(void) lock_named(locks, ((RuleStmt *) stmt)->relation,
-							  AccessExclusiveLock, ACL_NO_RIGHTS);
+			(void) pgm_lockset_add_named(locks, ((RuleStmt *) stmt)->relation,
+										 AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		case T_CreatePolicyStmt:
-			(void) lock_named(locks, ((CreatePolicyStmt *) stmt)->table,
-							  AccessExclusiveLock, ACL_NO_RIGHTS);
+			(void) pgm_lockset_add_named(locks, ((CreatePolicyStmt *) stmt)->table,
+										 AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		case T_AlterPolicyStmt:
-			(void) lock_named(locks, ((AlterPolicyStmt *) stmt)->table,
-							  AccessExclusiveLock, ACL_NO_RIGHTS);
+			(void) pgm_lockset_add_named(locks, ((AlterPolicyStmt *) stmt)->table,
+										 AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		case T_ViewStmt:
 			if (((ViewStmt *) stmt)->replace)
-				(void) lock_named(locks, ((ViewStmt *) stmt)->view,
-								  AccessExclusiveLock, ACL_NO_RIGHTS);
+				(void) pgm_lockset_add_named(locks, ((ViewStmt *) stmt)->view,
+											 AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		case T_AlterObjectSchemaStmt:
 			if (((AlterObjectSchemaStmt *) stmt)->relation != NULL)
-				(void) lock_named(locks, ((AlterObjectSchemaStmt *) stmt)->relation,
-								  AccessExclusiveLock, ACL_NO_RIGHTS);
+				(void) pgm_lockset_add_named(locks, ((AlterObjectSchemaStmt *) stmt)->relation,
+											 AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		case T_AlterSeqStmt:
-			(void) lock_named(locks, ((AlterSeqStmt *) stmt)->sequence,
-							  ShareRowExclusiveLock, ACL_NO_RIGHTS);
+			(void) pgm_lockset_add_named(locks, ((AlterSeqStmt *) stmt)->sequence,
+										 ShareRowExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		case T_CreateStatsStmt:
 			lock_all_named(locks, ((CreateStatsStmt *) stmt)->relations,
@@ -417,13 +297,13 @@ locks_of_other(List **locks, Node *stmt)
 			break;
 		case T_ClusterStmt:
 			if (((ClusterStmt *) stmt)->relation != NULL)
-				(void) lock_named(locks, ((ClusterStmt *) stmt)->relation,
-								  AccessExclusiveLock, ACL_NO_RIGHTS);
+				(void) pgm_lockset_add_named(locks, ((ClusterStmt *) stmt)->relation,
+											 AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		case T_RefreshMatViewStmt:
-			(void) lock_named(locks, ((RefreshMatViewStmt *) stmt)->relation,
-							  ((RefreshMatViewStmt *) stmt)->concurrent ?
-							  ExclusiveLock : AccessExclusiveLock, ACL_NO_RIGHTS);
+			(void) pgm_lockset_add_named(locks, ((RefreshMatViewStmt *) stmt)->relation,
+										 ((RefreshMatViewStmt *) stmt)->concurrent ?
+										 ExclusiveLock : AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
 		default:
 			break;

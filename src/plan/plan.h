@@ -61,7 +61,7 @@ extern PgmGraph *pgm_queue_graph(void);
 extern PgmNode *pgm_queue_find(const PgmGraph *graph, const char *name);
 extern List *pgm_queue_one(PgmGraph *graph, PgmNode *node);
 extern List *pgm_queue_all(PgmGraph *graph, PgmNode *last);
-extern void pgm_queue_refuse_cycle(const PgmGraph *graph, const PgmNode *node) pg_attribute_noreturn();
+extern void pgm_queue_refuse_cycle(const PgmGraph *graph, const PgmNode *node);
 extern void pgm_queue_check_undo(PgmGraph *graph, List *nodes);
 
 /* classify.c */

@@ -27,11 +27,9 @@
  */
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
 #include "parser/scansup.h"
-#include "utils/elog.h"
 
-#include "script/script.h"
+#include "script/reader.h"
 
 /* A word of a marker line, in bytes of the script. */
 typedef struct Word
@@ -40,27 +38,7 @@ typedef struct Word
 	int			end;
 } Word;
 
-/* State while a script is read. */
-typedef struct Reader
-{
-	PgmScript  *script;
-	int			comment;		/* where the comment at hand begins */
-	int			open_part;		/* part that lasts until the next one, or -1 */
-	bool		parts_marked;	/* some marker began a part */
-	int			first_token;	/* where the first token stands, or -1 */
-	bool		mode_marked;
-	bool		kind_marked;
-	bool		requires_marked;
-	bool		conflicts_marked;
-
-	/* For COPY ... FROM STDIN, whose data would follow it. */
-	bool		statement_starts;
-	bool		in_copy;
-	bool		after_from;
-	int			depth;
-} Reader;
-
-typedef void (*MarkerHandler) (Reader *reader, Word marker, Word rest);
+typedef void (*MarkerHandler) (PgmReader *reader, Word marker, Word rest);
 
 static bool
 word_is(const char *text, Word word, const char *value)
@@ -96,7 +74,7 @@ trim(const char *text, Word word)
 }
 
 static void
-refuse_rest(Reader *reader, Word marker, Word rest)
+refuse_rest(PgmReader *reader, Word marker, Word rest)
 {
 	const char *text = reader->script->text;
 
@@ -110,7 +88,7 @@ refuse_rest(Reader *reader, Word marker, Word rest)
 }
 
 static void
-refuse_repeated(Reader *reader, Word marker)
+refuse_repeated(PgmReader *reader, Word marker)
 {
 	const char *text = reader->script->text;
 
@@ -125,7 +103,7 @@ refuse_repeated(Reader *reader, Word marker)
  * An option of the up marker.
  */
 static void
-read_option(Reader *reader, Word word)
+read_option(PgmReader *reader, Word word)
 {
 	PgmScript  *script = reader->script;
 	const char *text = script->text;
@@ -158,7 +136,7 @@ read_option(Reader *reader, Word word)
  * part that was open.
  */
 static void
-begin_part(Reader *reader, PgmPart part, Word marker, Word rest)
+begin_part(PgmReader *reader, PgmPart part, Word marker, Word rest)
 {
 	PgmScript  *script = reader->script;
 
@@ -183,7 +161,7 @@ begin_part(Reader *reader, PgmPart part, Word marker, Word rest)
 }
 
 static void
-handle_up(Reader *reader, Word marker, Word rest)
+handle_up(PgmReader *reader, Word marker, Word rest)
 {
 	Word		left = rest;
 
@@ -199,28 +177,28 @@ handle_up(Reader *reader, Word marker, Word rest)
 }
 
 static void
-handle_down(Reader *reader, Word marker, Word rest)
+handle_down(PgmReader *reader, Word marker, Word rest)
 {
 	refuse_rest(reader, marker, rest);
 	begin_part(reader, PGM_PART_DOWN, marker, rest);
 }
 
 static void
-handle_verify(Reader *reader, Word marker, Word rest)
+handle_verify(PgmReader *reader, Word marker, Word rest)
 {
 	refuse_rest(reader, marker, rest);
 	begin_part(reader, PGM_PART_VERIFY, marker, rest);
 }
 
 static void
-handle_check(Reader *reader, Word marker, Word rest)
+handle_check(PgmReader *reader, Word marker, Word rest)
 {
 	refuse_rest(reader, marker, rest);
 	begin_part(reader, PGM_PART_CHECK, marker, rest);
 }
 
 static void
-handle_repeatable(Reader *reader, Word marker, Word rest)
+handle_repeatable(PgmReader *reader, Word marker, Word rest)
 {
 	refuse_rest(reader, marker, rest);
 	if (reader->kind_marked)
@@ -230,7 +208,7 @@ handle_repeatable(Reader *reader, Word marker, Word rest)
 }
 
 static void
-handle_seed(Reader *reader, Word marker, Word rest)
+handle_seed(PgmReader *reader, Word marker, Word rest)
 {
 	refuse_rest(reader, marker, rest);
 	if (reader->kind_marked)
@@ -240,7 +218,7 @@ handle_seed(Reader *reader, Word marker, Word rest)
 }
 
 static void
-handle_description(Reader *reader, Word marker, Word rest)
+handle_description(PgmReader *reader, Word marker, Word rest)
 {
 	const char *text = reader->script->text;
 
@@ -259,7 +237,7 @@ handle_description(Reader *reader, Word marker, Word rest)
  * One name of a list, checked; "earlier" has those before it.
  */
 static char *
-read_name(Reader *reader, Word marker, Word word, List *earlier)
+read_name(PgmReader *reader, Word marker, Word word, List *earlier)
 {
 	const char *text = reader->script->text;
 	char	   *name;
@@ -298,7 +276,7 @@ read_name(Reader *reader, Word marker, Word word, List *earlier)
 }
 
 static List *
-read_names(Reader *reader, Word marker, Word rest)
+read_names(PgmReader *reader, Word marker, Word rest)
 {
 	const char *text = reader->script->text;
 	List	   *names = NIL;
@@ -318,7 +296,7 @@ read_names(Reader *reader, Word marker, Word rest)
 }
 
 static void
-handle_requires(Reader *reader, Word marker, Word rest)
+handle_requires(PgmReader *reader, Word marker, Word rest)
 {
 	if (reader->requires_marked)
 		refuse_repeated(reader, marker);
@@ -327,7 +305,7 @@ handle_requires(Reader *reader, Word marker, Word rest)
 }
 
 static void
-handle_conflicts(Reader *reader, Word marker, Word rest)
+handle_conflicts(PgmReader *reader, Word marker, Word rest)
 {
 	if (reader->conflicts_marked)
 		refuse_repeated(reader, marker);
@@ -357,8 +335,8 @@ static const Marker markers[] = {
  * Is the line comment [start, end) a marker?  If so, obey it.  One that is not
  * where or how it should be is refused, for dbmate would take it as a comment.
  */
-static void
-read_comment(Reader *reader, int start, int end)
+void
+pgm_markers_read_comment(PgmReader *reader, int start, int end)
 {
 	const char *text = reader->script->text;
 	Word		rest = {start + 2, end};
@@ -388,140 +366,4 @@ read_comment(Reader *reader, int start, int end)
 			 errmsg("unrecognized marker \"%.*s\"", marker.end - marker.start, text +marker.start),
 			 errhint("The markers are migrate:up, down, verify, check, requires, conflicts, repeatable, seed and description, in lower case."),
 			 pgm_script_errposition(text, marker.start)));
-}
-
-/*
- * Look for markers between two tokens.
- */
-static void
-read_gap(Reader *reader, int pos, int end)
-{
-	const char *text = reader->script->text;
-
-	while (pos < end)
-	{
-		int			next = pgm_tokens_skip_comment(text, pos, end);
-
-		if (text[pos] == '-')
-			read_comment(reader, pos, next);
-		pos = next;
-	}
-}
-
-static bool
-token_is(const char *text, PgmToken token, const char *word)
-{
-	int			length = (int) strlen(word);
-
-	return token.end - token.start == length &&
-		pg_strncasecmp(text +token.start, word, length) == 0;
-}
-
-/*
- * Look at a token for what only psql understands.  Both have to be found before
- * the parser comes to them: what follows COPY FROM STDIN is not SQL.
- */
-static void
-read_token(Reader *reader, PgmToken token)
-{
-	const char *text = reader->script->text;
-
-	if (reader->first_token < 0)
-		reader->first_token = token.start;
-
-	if (text[token.start] == '\\')
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("psql commands are not allowed in a migration"),
-				 errhint("Remove what begins with the backslash."),
-				 pgm_script_errposition(text, token.start)));
-
-	if (reader->statement_starts)
-	{
-		reader->in_copy = token_is(text, token, "copy");
-		reader->depth = 0;
-	}
-	else if (reader->in_copy && reader->after_from && token_is(text, token, "stdin"))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("COPY FROM STDIN is not allowed in a migration"),
-				 errhint("Use INSERT, or COPY with a file of the server."),
-				 pgm_script_errposition(text, token.start)));
-
-	if (text[token.start] == '(')
-		reader->depth++;
-	else if (text[token.start] == ')')
-		reader->depth--;
-	reader->after_from = reader->depth == 0 && token_is(text, token, "from");
-	reader->statement_starts = token_is(text, token, ";");
-}
-
-static void
-read_text(Reader *reader)
-{
-	const char *text = reader->script->text;
-	int			length = (int) strlen(text);
-	PgmTokens	tokens;
-	PgmToken	token;
-	int			pos = 0;
-
-	pgm_tokens_begin(&tokens, text, reader->script->conforming_strings);
-	while (pgm_tokens_next(&tokens, &token))
-	{
-		read_gap(reader, pos, token.start);
-		read_token(reader, token);
-		pos = token.end;
-	}
-	read_gap(reader, pos, length);
-	pgm_tokens_end(&tokens);
-
-	if (reader->open_part >= 0)
-		reader->script->parts[reader->open_part].end = length;
-	if (!reader->parts_marked)
-	{
-		reader->script->parts[PGM_PART_UP].present = true;
-		reader->script->parts[PGM_PART_UP].end = length;
-	}
-	else if (!reader->script->parts[PGM_PART_UP].present)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("script has no up part"),
-				 errhint("Put \"-- migrate:up\" on a line before the statements."),
-				 pgm_script_errposition(text, 0)));
-	if (!reader->parts_marked && reader->first_token < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("script has no statement"),
-				 errhint("An empty up part has to be marked with \"-- migrate:up\"."),
-				 pgm_script_errposition(text, 0)));
-}
-
-/*
- * Read the markers of a script.  name and text must outlive the result.  Throws
- * with the line for what is wrong; the statements themselves are not parsed.
- */
-PgmScript *
-pgm_script_read(const char *name, const char *text, bool conforming_strings)
-{
-	PgmScript  *script = palloc0(sizeof(PgmScript));
-	Reader		reader = {0};
-	PgmScriptFrame frame = {script, PGM_PART_UP, 0, NULL};
-	ErrorContextCallback callback;
-
-	script->name = name;
-	script->text = text;
-
-	script->conforming_strings = conforming_strings;
-	reader.script = script;
-	reader.open_part = -1;
-	reader.first_token = -1;
-	reader.statement_starts = true;
-
-	callback.callback = pgm_script_error_context;
-	callback.arg = &frame;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-	read_text(&reader);
-	error_context_stack = callback.previous;
-	return script;
 }

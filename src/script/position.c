@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * position.c
- *	  Where in a script something is, for people.
+ *	  What a script, its parts and its lines are called in messages.
  *
  * The server reports errors with a cursor position in the text that it parsed.
  * Here that text is the script and not what the client sent, so the position is
@@ -21,6 +21,30 @@
 
 /* A longer script is not repeated in an error; the statement alone is. */
 #define MAX_QUOTED_SCRIPT	32768
+
+static const char *const part_names[] = {
+	[PGM_PART_UP] = "up",
+	[PGM_PART_DOWN] = "down",
+	[PGM_PART_VERIFY] = "verify",
+	[PGM_PART_CHECK] = "check",
+};
+
+const char *
+pgm_script_part_name(PgmPart part)
+{
+	return part_names[part];
+}
+
+/*
+ * What a message calls the script.
+ */
+char *
+pgm_script_subject(const PgmScript *script)
+{
+	if (script->name == NULL)
+		return pstrdup("compensation");
+	return psprintf("migration \"%s\"", script->name);
+}
 
 /*
  * Line of the text, from 1, on which the byte at the given offset stands.

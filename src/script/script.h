@@ -93,15 +93,15 @@ extern bool pgm_tokens_next(PgmTokens *tokens, PgmToken *token);
 extern void pgm_tokens_end(PgmTokens *tokens);
 extern int	pgm_tokens_skip_comment(const char *text, int pos, int end);
 
-/* markers.c */
+/* reader.c */
 extern PgmScript *pgm_script_read(const char *name, const char *text, bool conforming_strings);
 
 /* split.c */
 extern List *pgm_script_statements(const PgmScript *script, PgmPart part);
-extern const char *pgm_script_part_name(PgmPart part);
-extern char *pgm_script_subject(const PgmScript *script);
 
 /* position.c */
+extern const char *pgm_script_part_name(PgmPart part);
+extern char *pgm_script_subject(const PgmScript *script);
 extern int	pgm_script_line(const char *text, int offset);
 extern int	pgm_script_errposition(const char *text, int offset);
 extern void pgm_script_error_context(void *arg);

@@ -21,30 +21,6 @@
 
 #include "script/script.h"
 
-static const char *const part_names[] = {
-	[PGM_PART_UP] = "up",
-	[PGM_PART_DOWN] = "down",
-	[PGM_PART_VERIFY] = "verify",
-	[PGM_PART_CHECK] = "check",
-};
-
-const char *
-pgm_script_part_name(PgmPart part)
-{
-	return part_names[part];
-}
-
-/*
- * What a message calls the script.
- */
-char *
-pgm_script_subject(const PgmScript *script)
-{
-	if (script->name == NULL)
-		return pstrdup("compensation");
-	return psprintf("migration \"%s\"", script->name);
-}
-
 /*
  * Parse under the string syntax that held when the script was registered.
  */

@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * lockset.c
+ *	  The set of locks that a statement will take, as it is put together.
+ *
+ * Only looks: nothing is locked here, and a relation that is not there is not
+ * in the set.
+ *
+ * IDENTIFICATION
+ *	  src/plan/lockset.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+#include "base/compat.h"
+#include "plan/lockset.h"
+
+/*
+ * Add a lock, unless it is there in that mode or a stronger one.  Locks are
+ * kept in the order in which they are taken.
+ */
+void
+pgm_lockset_add(List **locks, Oid relid, LOCKMODE mode, bool allowed)
+{
+	ListCell   *lc;
+	PgmLock    *lock;
+
+	if (!OidIsValid(relid))
+		return;
+	foreach(lc, *locks)
+	{
+		lock = (PgmLock *) lfirst(lc);
+		if (lock->relid == relid)
+		{
+			lock->mode = Max(lock->mode, mode);
+			lock->allowed |= allowed;
+			return;
+		}
+	}
+	lock = palloc(sizeof(PgmLock));
+	lock->relid = relid;
+	lock->mode = mode;
+	lock->allowed = allowed;
+	*locks = lappend(*locks, lock);
+}
+
+/*
+ * Relation of that name as the statement will find it, or InvalidOid.
+ */
+Oid
+pgm_lockset_find(const RangeVar *relation)
+{
+	return RangeVarGetRelid(relation, NoLock, true);
+}
+
+/*
+ * Lock a relation that the statement names.  Who neither owns it nor has one of
+ * the given rights must not lock it: the statement will say so.
+ */
+Oid
+pgm_lockset_add_named(List **locks, const RangeVar *relation, LOCKMODE mode, AclMode rights)
+{
+	Oid			relid = pgm_lockset_find(relation);
+	bool		allowed;
+
+	if (!OidIsValid(relid))
+		return InvalidOid;
+	allowed = pgm_relation_is_owned(relid, GetUserId()) ||
+		(rights != ACL_NO_RIGHTS &&
+		 pg_class_aclmask(relid, GetUserId(), rights, ACLMASK_ANY) != 0);
+	pgm_lockset_add(locks, relid, mode, allowed);
+	return relid;
+}
+
+/*
+ * Lock all that inherits from a relation, and all its partitions.
+ */
+void
+pgm_lockset_add_children(List **locks, Oid relid, LOCKMODE mode)
+{
+	bool		allowed = pgm_relation_is_owned(relid, GetUserId());
+	ListCell   *lc;
+
+	if (!has_subclass(relid))
+		return;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		pgm_lockset_add(locks, lfirst_oid(lc), mode, allowed);
+}
+
+/*
+ * Lock the tables that foreign keys of a table refer to; the one of that name
+ * only, if it is given.
+ */
+void
+pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint)
+{
+	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (con->contype == CONSTRAINT_FOREIGN &&
+			(constraint == NULL || strcmp(NameStr(con->conname), constraint) == 0))
+			pgm_lockset_add(locks, con->confrelid, AccessExclusiveLock,
+							pgm_relation_is_owned(relid, GetUserId()));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Lock a partitioned table's default partition, whose constraint changes with
+ * its siblings.
+ */
+void
+pgm_lockset_add_default_partition(List **locks, Oid parent, bool allowed)
+{
+	if (OidIsValid(parent) && get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE)
+		pgm_lockset_add(locks, get_default_partition_oid(parent), AccessExclusiveLock, allowed);
+}

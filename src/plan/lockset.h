@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * lockset.h
+ *	  The set of locks that a statement will take, for locks.c only.
+ *
+ * IDENTIFICATION
+ *	  src/plan/lockset.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_LOCKSET_H
+#define PGM_LOCKSET_H
+
+#include "plan/plan.h"
+
+extern void pgm_lockset_add(List **locks, Oid relid, LOCKMODE mode, bool allowed);
+extern Oid	pgm_lockset_find(const RangeVar *relation);
+extern Oid	pgm_lockset_add_named(List **locks, const RangeVar *relation, LOCKMODE mode, AclMode rights);
+extern void pgm_lockset_add_children(List **locks, Oid relid, LOCKMODE mode);
+extern void pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint);
+extern void pgm_lockset_add_default_partition(List **locks, Oid parent, bool allowed);
+
+#endif							/* PGM_LOCKSET_H */
