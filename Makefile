@@ -87,7 +87,9 @@ REGRESS = \
 	verify \
 	record \
 	status \
-	arguments
+	arguments \
+	rights \
+	trust
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION =

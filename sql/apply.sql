@@ -100,6 +100,9 @@ BEGIN READ ONLY;
 SELECT migrate.apply('09-inner');
 ROLLBACK;
 SELECT migrate.apply('08-nested');
+SELECT migrate.compensate('nested', 'DO ''BEGIN PERFORM migrate.rollback(''''01-kinds''''); END''');
+SELECT migrate.compensate('nested', 'SELECT migrate.register(''x'', ''SELECT 1'')');
+SELECT migrate.compensate('looking is allowed', 'SELECT count(*) FROM migrate.status()') > 0 AS ran;
 SELECT migrate.apply('09-inner', mode => 'atomic');
 SELECT migrate.apply('10-none');
 
