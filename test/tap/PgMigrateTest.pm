@@ -11,7 +11,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node register records start_sql finish_sql sqlstate_of);
+our @EXPORT = qw(new_node register records start_sql finish_sql sqlstate_of
+  make_traps loot);
 
 # new_node(NAME, conf => [LINE...], init => {...})
 # A running server with the extension in its database "postgres".
@@ -92,6 +93,50 @@ sub sqlstate_of
 	return '00000' if $status == 0;
 	my ($sqlstate) = $err =~ /(?:ERROR|FATAL):  ([0-9A-Z]{5}):/;
 	return $sqlstate // $err;
+}
+
+# make_traps()
+# SQL that an attacker of the name "eve" runs in a schema of the same name:
+# code that notes whom it ran as, in a table and in the server log, which no
+# rollback undoes.
+sub make_traps
+{
+	return q(
+	CREATE TABLE eve.loot (who name, session name, how text);
+	GRANT INSERT ON eve.loot TO PUBLIC;
+	CREATE FUNCTION eve.steal(how text) RETURNS boolean LANGUAGE plpgsql AS $f$
+	BEGIN
+		RAISE LOG 'loot: % % %', current_user, session_user, how;
+		BEGIN
+			INSERT INTO eve.loot VALUES (current_user, session_user, how);
+		EXCEPTION WHEN OTHERS THEN NULL;
+		END;
+		RETURN true;
+	END $f$;
+	CREATE FUNCTION eve.steal_immutable(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $f$
+	BEGIN PERFORM eve.steal('immutable'); RETURN a; END $f$;
+	CREATE FUNCTION eve.steal_sum(a int, b int) RETURNS int LANGUAGE plpgsql AS $f$
+	BEGIN PERFORM eve.steal('operator'); RETURN a; END $f$;
+	CREATE FUNCTION eve.on_row() RETURNS trigger LANGUAGE plpgsql AS $f$
+	BEGIN PERFORM eve.steal('trigger'); RETURN NULL; END $f$;
+	CREATE PROCEDURE eve.run() LANGUAGE plpgsql AS $f$ BEGIN PERFORM eve.steal('call'); END $f$;
+	CREATE TABLE eve.trapped (a int);
+	CREATE TRIGGER now AFTER INSERT ON eve.trapped FOR EACH ROW EXECUTE FUNCTION eve.on_row();
+	CREATE CONSTRAINT TRIGGER later AFTER INSERT ON eve.trapped DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW EXECUTE FUNCTION eve.on_row();
+	CREATE TABLE eve.filled AS SELECT 1 AS a;
+	CREATE TRIGGER now AFTER UPDATE ON eve.filled FOR EACH ROW EXECUTE FUNCTION eve.on_row(););
+}
+
+# loot(NODE)
+# What the traps have caught so far: current user, session user, how.
+sub loot
+{
+	my ($node) = @_;
+	my @caught = slurp_file($node->logfile) =~ /LOG:  loot: (.*)/g;
+
+	return (@caught, split /\n/, $node->safe_psql('postgres',
+		q(SELECT concat_ws(' ', who, session, how) FROM eve.loot)));
 }
 
 1;
