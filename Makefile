@@ -89,7 +89,9 @@ REGRESS = \
 	status \
 	arguments \
 	rights \
-	trust
+	trust \
+	hostile \
+	hostile_plan
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION =
