@@ -24,7 +24,7 @@ pgm_api_fetch(const char *name, bool for_update)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("migration \"%s\" is not registered", name),
-				 errhint("migrate.status() shows what there is.")));
+				 errhint("Use migrate.status() to see what there is.")));
 	return migration;
 }
 

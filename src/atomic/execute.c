@@ -211,7 +211,7 @@ void
 pgm_execute_part(PgmExecution *execution, PgmPart part)
 {
 	PgmScriptFrame frame = {execution->script, part,
-	execution->script->parts[part].start, NULL};
+	execution->script->parts[part].start, NULL, execution->confined};
 	ErrorContextCallback callback;
 	MemoryContext work;
 	Oid			userid;

@@ -42,9 +42,11 @@
 #if PG_VERSION_NUM >= 170000
 #define pgm_vxid_proc(vxid) \
 	((vxid).procNumber == INVALID_PROC_NUMBER ? NULL : ProcNumberGetProc((vxid).procNumber))
+#define pgm_proc_lxid(proc) ((proc)->vxid.lxid)
 #else
 #define pgm_vxid_proc(vxid) \
 	((vxid).backendId == InvalidBackendId ? NULL : BackendIdGetProc((vxid).backendId))
+#define pgm_proc_lxid(proc) ((proc)->lxid)
 #endif
 
 /* 16 merged the ownership checks into one function (afbfc02983f). */

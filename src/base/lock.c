@@ -42,7 +42,9 @@ static const char *const blockers_sql =
 " FROM pg_stat_activity a WHERE a.pid = ANY ($1)";
 
 /*
- * Process IDs of those that hold a lock in conflict with the given one.
+ * Process IDs of those that hold a lock in conflict with the given one.  A
+ * prepared transaction has none, though it keeps the virtual transaction ID of
+ * the session that prepared it.
  */
 static ArrayType *
 conflicting_pids(const LOCKTAG *tag, LOCKMODE mode)
@@ -56,7 +58,8 @@ conflicting_pids(const LOCKTAG *tag, LOCKMODE mode)
 	{
 		PGPROC	   *proc = pgm_vxid_proc(holders[i]);
 
-		if (proc != NULL && proc->pid != 0)
+		if (proc != NULL && proc->pid != 0 &&
+			pgm_proc_lxid(proc) == holders[i].localTransactionId)
 			pids[n++] = Int32GetDatum(proc->pid);
 	}
 	return construct_array(pids, n, INT4OID, sizeof(int32), true, TYPALIGN_INT);

@@ -102,6 +102,12 @@ pgm_rights_check_author(const char *migration, const char *author)
 
 	if (pgm_rights_trusts(author))
 		return;
+	if (!OidIsValid(get_role_oid(author, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to run migration \"%s\"", migration),
+				 errdetail("It was registered by role \"%s\", which does not exist any more.", author),
+				 errhint("Review the script and have a superuser register it again.")));
 	user = GetUserNameFromId(GetUserId(), false);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

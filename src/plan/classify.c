@@ -140,10 +140,11 @@ pgm_classify_check_part(const PgmScript *script, PgmPart part)
 				 errdetail("Statement %d of its %s part, on line %d, is %s, which commits by itself.",
 						   statement->number, pgm_script_part_name(part), statement->line,
 						   GetCommandTagName(CreateCommandTag(statement->raw->stmt))),
+				 script->name == NULL ? errhint("Use the form that can run in a transaction.") :
 				 errhint("Use the form that can run in a transaction, or run the statement by hand and record it with migrate.resolve().")));
 	if (part == PGM_PART_UP && script->mode == PGM_MODE_ONLINE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("%s asks for an online run, which is not supported yet", pgm_script_subject(script)),
-				 errhint("Take the option off its \"-- migrate:up\" marker to run it in a transaction.")));
+				 errhint("Take the option off the \"-- migrate:up\" marker to run it in a transaction.")));
 }

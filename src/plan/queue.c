@@ -41,7 +41,7 @@ pgm_queue_find(const PgmGraph *graph, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("migration \"%s\" is not registered", name),
-				 errhint("migrate.status() shows what there is.")));
+				 errhint("Use migrate.status() to see what there is.")));
 	return node;
 }
 

@@ -128,7 +128,11 @@ pgm_script_error_context(void *arg)
 		errcontext("%s, %s statement %d, line %d",
 				   subject, part,
 				   frame->statement->number, frame->statement->line);
-	else if (line > 0)
+	if (frame->confined)
+		errcontext("security-restricted operation, since the author of the script has not the rights of the session user");
+	if (frame->statement != NULL)
+		return;
+	if (line > 0)
 		errcontext("script of %s, line %d", subject, line);
 	else
 		errcontext("script of %s", subject);

@@ -131,7 +131,7 @@ pgm_script_read(const char *name, const char *text, bool conforming_strings)
 {
 	PgmScript  *script = palloc0(sizeof(PgmScript));
 	PgmReader	reader = {0};
-	PgmScriptFrame frame = {script, PGM_PART_UP, 0, NULL};
+	PgmScriptFrame frame = {script, PGM_PART_UP, 0, NULL, false};
 	ErrorContextCallback callback;
 
 	script->name = name;

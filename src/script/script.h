@@ -73,6 +73,7 @@ typedef struct PgmScriptFrame
 	PgmPart		part;
 	int			base;			/* where in the script the parsed text begins */
 	const PgmStatement *statement;	/* or NULL while the script is read */
+	bool		confined;		/* is it kept from becoming another user? */
 } PgmScriptFrame;
 
 /* token.c */

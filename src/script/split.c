@@ -138,7 +138,7 @@ List *
 pgm_script_statements(const PgmScript *script, PgmPart part)
 {
 	const PgmSpan *span = &script->parts[part];
-	PgmScriptFrame frame = {script, part, span->start, NULL};
+	PgmScriptFrame frame = {script, part, span->start, NULL, false};
 	ErrorContextCallback callback;
 	const char *source;
 	PgmStatement *statement = NULL;
