@@ -91,7 +91,7 @@ offset_of_position(const char *text, int position)
 static int
 move_position(const PgmScriptFrame *frame)
 {
-	const char *text = frame->script->text;
+	const char *source = frame->script->text;
 	const PgmStatement *statement = frame->statement;
 	int			position = geterrposition();
 
@@ -99,18 +99,18 @@ move_position(const PgmScriptFrame *frame)
 		return 0;
 
 	errposition(0);
-	position += pg_mbstrlen_with_len(text, frame->base);
-	if (statement != NULL && strlen(text) > MAX_QUOTED_SCRIPT)
+	position += pg_mbstrlen_with_len(source, frame->base);
+	if (statement != NULL && strlen(source) > MAX_QUOTED_SCRIPT)
 	{
-		internalerrposition(position - pg_mbstrlen_with_len(text, statement->location));
-		internalerrquery(pnstrdup(text +statement->location, statement->length));
+		internalerrposition(position - pg_mbstrlen_with_len(source, statement->location));
+		internalerrquery(pnstrdup(source + statement->location, statement->length));
 	}
 	else
 	{
 		internalerrposition(position);
-		internalerrquery(text);
+		internalerrquery(source);
 	}
-	return pgm_script_line(text, offset_of_position(text, position));
+	return pgm_script_line(source, offset_of_position(source, position));
 }
 
 /*

@@ -94,13 +94,14 @@ server_version()
 	"$1" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/'
 }
 
-# make_work NAME  makes the work directory WORK, removed at exit unless KEEP=1
+# make_work NAME  makes the work directory WORK, removed at exit unless KEEP=1;
+# not too deep, since the path of a socket is limited
 make_work()
 {
 	local base
 
 	for base in "${TMPDIR:-/tmp}" /tmp; do
-		if as_user test -x "$base" && [ "${#base}" -lt 60 ]; then break; fi
+		if as_user test -x "$base" && [ "${#base}" -lt 40 ]; then break; fi
 	done
 	WORK=$(mktemp -d "$base/pgmigrate-$1.XXXXXX")
 	chmod 755 "$WORK"
@@ -202,6 +203,9 @@ set_up()
 		chown "$RUN_AS": "$WORK"
 		chown -R "$RUN_AS": "$SRC" "$WORK/server"
 	fi
+	# what a killed test leaves behind goes with the rest
+	as_user mkdir "$WORK/tmp"
+	export TMPDIR=$WORK/tmp
 	cd "$WORK" || exit
 }
 
