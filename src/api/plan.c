@@ -109,7 +109,7 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *li
 	nulls[8] = note == NULL;
 	if (note != NULL)
 		values[8] = CStringGetTextDatum(note);
-	values[9] = CStringGetTextDatum(shorten(script->text +statement->location, statement->length));
+	values[9] = CStringGetTextDatum(shorten(script->sql + statement->location, statement->length));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

@@ -193,7 +193,7 @@ execute_and_record(PgmExecution *execution, PgmPart part, const PgmStatement *st
 	record->command = GetCommandTagName(CreateCommandTag(statement->raw->stmt));
 	record->duration_ms = INSTR_TIME_GET_MILLISEC(duration);
 	record->wal_bytes = pgWalUsage.wal_bytes - wal_bytes;
-	record->sql = pnstrdup(execution->script->text +statement->location, statement->length);
+	record->sql = pnstrdup(execution->script->sql + statement->location, statement->length);
 	execution->statements = lappend(execution->statements, record);
 	execution->rows += record->rows;
 	execution->wal_bytes += record->wal_bytes;

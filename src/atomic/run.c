@@ -126,7 +126,7 @@ run_job(PgmJob *job)
 	else
 	{
 		execution.script = job->script;
-		run.checksum = pgm_source_checksum(job->script->text, strlen(job->script->text));
+		run.checksum = pgm_source_checksum(job->script->sql, strlen(job->script->sql));
 	}
 
 	run.started_at = GetCurrentTimestamp();

@@ -41,34 +41,34 @@ typedef struct Word
 typedef void (*MarkerHandler) (PgmReader *reader, Word marker, Word rest);
 
 static bool
-word_is(const char *text, Word word, const char *value)
+word_is(const char *sql, Word word, const char *value)
 {
 	int			length = (int) strlen(value);
 
 	return word.end - word.start == length &&
-		strncmp(text +word.start, value, length) == 0;
+		strncmp(sql + word.start, value, length) == 0;
 }
 
 static Word
-next_word(const char *text, Word *rest)
+next_word(const char *sql, Word *rest)
 {
 	Word		word;
 
-	while (rest->start < rest->end && scanner_isspace(text[rest->start]))
+	while (rest->start < rest->end && scanner_isspace(sql[rest->start]))
 		rest->start++;
 	word.start = rest->start;
-	while (rest->start < rest->end && !scanner_isspace(text[rest->start]))
+	while (rest->start < rest->end && !scanner_isspace(sql[rest->start]))
 		rest->start++;
 	word.end = rest->start;
 	return word;
 }
 
 static Word
-trim(const char *text, Word word)
+trim(const char *sql, Word word)
 {
-	while (word.start < word.end && scanner_isspace(text[word.start]))
+	while (word.start < word.end && scanner_isspace(sql[word.start]))
 		word.start++;
-	while (word.end > word.start && scanner_isspace(text[word.end - 1]))
+	while (word.end > word.start && scanner_isspace(sql[word.end - 1]))
 		word.end--;
 	return word;
 }
@@ -76,27 +76,27 @@ trim(const char *text, Word word)
 static void
 refuse_rest(PgmReader *reader, Word marker, Word rest)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 
-	rest = trim(text, rest);
+	rest = trim(sql, rest);
 	if (rest.start < rest.end)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("marker \"%.*s\" takes no argument",
-						marker.end - marker.start, text +marker.start),
-				 pgm_script_errposition(text, rest.start)));
+						marker.end - marker.start, sql + marker.start),
+				 pgm_script_errposition(sql, rest.start)));
 }
 
 static void
 refuse_repeated(PgmReader *reader, Word marker)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("marker \"%.*s\" is repeated or contradicts an earlier one",
-					marker.end - marker.start, text +marker.start),
-			 pgm_script_errposition(text, marker.start)));
+					marker.end - marker.start, sql + marker.start),
+			 pgm_script_errposition(sql, marker.start)));
 }
 
 /*
@@ -106,28 +106,28 @@ static void
 read_option(PgmReader *reader, Word word)
 {
 	PgmScript  *script = reader->script;
-	const char *text = script->text;
+	const char *sql = script->sql;
 
-	if (word_is(text, word, "mode:auto") || word_is(text, word, "transaction:true"))
+	if (word_is(sql, word, "mode:auto") || word_is(sql, word, "transaction:true"))
 		script->mode = PGM_MODE_AUTO;
-	else if (word_is(text, word, "mode:atomic"))
+	else if (word_is(sql, word, "mode:atomic"))
 		script->mode = PGM_MODE_ATOMIC;
-	else if (word_is(text, word, "mode:online") || word_is(text, word, "transaction:false"))
+	else if (word_is(sql, word, "mode:online") || word_is(sql, word, "transaction:false"))
 		script->mode = PGM_MODE_ONLINE;
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("unrecognized option \"%.*s\" of marker \"migrate:up\"",
-						word.end - word.start, text +word.start),
+						word.end - word.start, sql + word.start),
 				 errhint("The options are mode:auto, mode:atomic, mode:online, transaction:true and transaction:false."),
-				 pgm_script_errposition(text, word.start)));
+				 pgm_script_errposition(sql, word.start)));
 
 	if (reader->mode_marked)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("option \"%.*s\" repeats or contradicts an earlier one",
-						word.end - word.start, text +word.start),
-				 pgm_script_errposition(text, word.start)));
+						word.end - word.start, sql + word.start),
+				 pgm_script_errposition(sql, word.start)));
 	reader->mode_marked = true;
 }
 
@@ -147,7 +147,7 @@ begin_part(PgmReader *reader, PgmPart part, Word marker, Word rest)
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("statement before the first part of the script"),
 				 errhint("Put it after \"-- migrate:up\"."),
-				 pgm_script_errposition(script->text, reader->first_token)));
+				 pgm_script_errposition(script->sql, reader->first_token)));
 
 	if (reader->open_part >= 0)
 		script->parts[reader->open_part].end = reader->comment;
@@ -168,7 +168,7 @@ handle_up(PgmReader *reader, Word marker, Word rest)
 	begin_part(reader, PGM_PART_UP, marker, rest);
 	for (;;)
 	{
-		Word		word = next_word(reader->script->text, &left);
+		Word		word = next_word(reader->script->sql, &left);
 
 		if (word.start == word.end)
 			break;
@@ -220,17 +220,17 @@ handle_seed(PgmReader *reader, Word marker, Word rest)
 static void
 handle_description(PgmReader *reader, Word marker, Word rest)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 
 	if (reader->script->description != NULL)
 		refuse_repeated(reader, marker);
-	rest = trim(text, rest);
+	rest = trim(sql, rest);
 	if (rest.start == rest.end)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("marker \"migrate:description\" has no text"),
-				 pgm_script_errposition(text, marker.start)));
-	reader->script->description = pnstrdup(text +rest.start, rest.end - rest.start);
+				 pgm_script_errposition(sql, marker.start)));
+	reader->script->description = pnstrdup(sql + rest.start, rest.end - rest.start);
 }
 
 /*
@@ -239,53 +239,53 @@ handle_description(PgmReader *reader, Word marker, Word rest)
 static char *
 read_name(PgmReader *reader, Word marker, Word word, List *earlier)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 	char	   *name;
 	int			fault;
 
-	word = trim(text, word);
+	word = trim(sql, word);
 	if (word.start == word.end)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("marker \"%.*s\" lacks a name",
-						marker.end - marker.start, text +marker.start),
+						marker.end - marker.start, sql + marker.start),
 				 errhint("Write the names of migrations, separated by commas."),
-				 pgm_script_errposition(text, word.start)));
+				 pgm_script_errposition(sql, word.start)));
 
-	name = pnstrdup(text +word.start, word.end - word.start);
+	name = pnstrdup(sql + word.start, word.end - word.start);
 	fault = pgm_name_fault(name);
 	if (fault >= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid migration name \"%s\"", name),
 				 errhint("Write the names of migrations, separated by commas."),
-				 pgm_script_errposition(text, word.start + fault)));
+				 pgm_script_errposition(sql, word.start + fault)));
 	if (reader->script->name != NULL && strcmp(name, reader->script->name) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("migration \"%s\" names itself", name),
-				 pgm_script_errposition(text, word.start)));
+				 pgm_script_errposition(sql, word.start)));
 	if (pgm_script_has_name(reader->script->requires, name) ||
 		pgm_script_has_name(reader->script->conflicts, name) ||
 		pgm_script_has_name(earlier, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("migration \"%s\" is named twice", name),
-				 pgm_script_errposition(text, word.start)));
+				 pgm_script_errposition(sql, word.start)));
 	return name;
 }
 
 static List *
 read_names(PgmReader *reader, Word marker, Word rest)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 	List	   *names = NIL;
 
 	for (;;)
 	{
 		Word		word = rest;
 
-		while (rest.start < rest.end && text[rest.start] != ',')
+		while (rest.start < rest.end && sql[rest.start] != ',')
 			rest.start++;
 		word.end = rest.start;
 		names = lappend(names, read_name(reader, marker, word, names));
@@ -338,24 +338,24 @@ static const Marker markers[] = {
 void
 pgm_markers_read_comment(PgmReader *reader, int start, int end)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 	Word		rest = {start + 2, end};
-	Word		marker = next_word(text, &rest);
+	Word		marker = next_word(sql, &rest);
 
-	if (marker.end - marker.start < 8 || pg_strncasecmp(text +marker.start, "migrate:", 8) != 0)
+	if (marker.end - marker.start < 8 || pg_strncasecmp(sql + marker.start, "migrate:", 8) != 0)
 		return;
-	if (start > 0 && text[start - 1] != '\n' && text[start - 1] != '\r')
+	if (start > 0 && sql[start - 1] != '\n' && sql[start - 1] != '\r')
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("marker \"%.*s\" does not begin its line",
-						marker.end - marker.start, text +marker.start),
+						marker.end - marker.start, sql + marker.start),
 				 errhint("Put it on a line of its own, without blanks before the two dashes."),
-				 pgm_script_errposition(text, marker.start)));
+				 pgm_script_errposition(sql, marker.start)));
 
 	reader->comment = start;
 	for (int i = 0; i < lengthof(markers); i++)
 	{
-		if (word_is(text, marker, markers[i].name))
+		if (word_is(sql, marker, markers[i].name))
 		{
 			markers[i].handler(reader, marker, rest);
 			return;
@@ -363,7 +363,7 @@ pgm_markers_read_comment(PgmReader *reader, int start, int end)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("unrecognized marker \"%.*s\"", marker.end - marker.start, text +marker.start),
+			 errmsg("unrecognized marker \"%.*s\"", marker.end - marker.start, sql + marker.start),
 			 errhint("The markers are migrate:up, down, verify, check, requires, conflicts, repeatable, seed and description, in lower case."),
-			 pgm_script_errposition(text, marker.start)));
+			 pgm_script_errposition(sql, marker.start)));
 }

@@ -50,13 +50,13 @@ pgm_script_subject(const PgmScript *script)
  * Line of the text, from 1, on which the byte at the given offset stands.
  */
 int
-pgm_script_line(const char *text, int offset)
+pgm_script_line(const char *sql, int offset)
 {
 	int			line = 1;
 
-	for (int i = 0; i < offset && text[i] != '\0'; i++)
+	for (int i = 0; i < offset && sql[i] != '\0'; i++)
 	{
-		if (text[i] == '\n')
+		if (sql[i] == '\n')
 			line++;
 	}
 	return line;
@@ -66,21 +66,21 @@ pgm_script_line(const char *text, int offset)
  * For use in ereport(): the error is at this byte of the script.
  */
 int
-pgm_script_errposition(const char *text, int offset)
+pgm_script_errposition(const char *sql, int offset)
 {
-	return errposition(pg_mbstrlen_with_len(text, offset) + 1);
+	return errposition(pg_mbstrlen_with_len(sql, offset) + 1);
 }
 
 /*
  * Byte offset of a character position, which counts from 1.
  */
 static int
-offset_of_position(const char *text, int position)
+offset_of_position(const char *sql, int position)
 {
 	int			offset = 0;
 
-	while (--position > 0 && text[offset] != '\0')
-		offset += pg_mblen(text +offset);
+	while (--position > 0 && sql[offset] != '\0')
+		offset += pg_mblen(sql + offset);
 	return offset;
 }
 
@@ -91,7 +91,7 @@ offset_of_position(const char *text, int position)
 static int
 move_position(const PgmScriptFrame *frame)
 {
-	const char *source = frame->script->text;
+	const char *source = frame->script->sql;
 	const PgmStatement *statement = frame->statement;
 	int			position = geterrposition();
 

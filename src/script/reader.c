@@ -22,25 +22,25 @@
 static void
 read_gap(PgmReader *reader, int pos, int end)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 
 	while (pos < end)
 	{
-		int			next = pgm_tokens_skip_comment(text, pos, end);
+		int			next = pgm_tokens_skip_comment(sql, pos, end);
 
-		if (text[pos] == '-')
+		if (sql[pos] == '-')
 			pgm_markers_read_comment(reader, pos, next);
 		pos = next;
 	}
 }
 
 static bool
-token_is(const char *text, PgmToken token, const char *word)
+token_is(const char *sql, PgmToken token, const char *word)
 {
 	int			length = (int) strlen(word);
 
 	return token.end - token.start == length &&
-		pg_strncasecmp(text +token.start, word, length) == 0;
+		pg_strncasecmp(sql + token.start, word, length) == 0;
 }
 
 /*
@@ -50,48 +50,48 @@ token_is(const char *text, PgmToken token, const char *word)
 static void
 read_token(PgmReader *reader, PgmToken token)
 {
-	const char *text = reader->script->text;
+	const char *sql = reader->script->sql;
 
 	if (reader->first_token < 0)
 		reader->first_token = token.start;
 
-	if (text[token.start] == '\\')
+	if (sql[token.start] == '\\')
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("psql commands are not allowed in a migration"),
 				 errhint("Remove what begins with the backslash."),
-				 pgm_script_errposition(text, token.start)));
+				 pgm_script_errposition(sql, token.start)));
 
 	if (reader->statement_starts)
 	{
-		reader->in_copy = token_is(text, token, "copy");
+		reader->in_copy = token_is(sql, token, "copy");
 		reader->depth = 0;
 	}
-	else if (reader->in_copy && reader->after_from && token_is(text, token, "stdin"))
+	else if (reader->in_copy && reader->after_from && token_is(sql, token, "stdin"))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("COPY FROM STDIN is not allowed in a migration"),
 				 errhint("Use INSERT, or COPY with a file of the server."),
-				 pgm_script_errposition(text, token.start)));
+				 pgm_script_errposition(sql, token.start)));
 
-	if (text[token.start] == '(')
+	if (sql[token.start] == '(')
 		reader->depth++;
-	else if (text[token.start] == ')')
+	else if (sql[token.start] == ')')
 		reader->depth--;
-	reader->after_from = reader->depth == 0 && token_is(text, token, "from");
-	reader->statement_starts = token_is(text, token, ";");
+	reader->after_from = reader->depth == 0 && token_is(sql, token, "from");
+	reader->statement_starts = token_is(sql, token, ";");
 }
 
 static void
 read_text(PgmReader *reader)
 {
-	const char *text = reader->script->text;
-	int			length = (int) strlen(text);
+	const char *sql = reader->script->sql;
+	int			length = (int) strlen(sql);
 	PgmTokens	tokens;
 	PgmToken	token;
 	int			pos = 0;
 
-	pgm_tokens_begin(&tokens, text, reader->script->conforming_strings);
+	pgm_tokens_begin(&tokens, sql, reader->script->conforming_strings);
 	while (pgm_tokens_next(&tokens, &token))
 	{
 		read_gap(reader, pos, token.start);
@@ -113,13 +113,13 @@ read_text(PgmReader *reader)
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("script has no up part"),
 				 errhint("Put \"-- migrate:up\" on a line before the statements."),
-				 pgm_script_errposition(text, 0)));
+				 pgm_script_errposition(sql, 0)));
 	if (!reader->parts_marked && reader->first_token < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("script has no statement"),
 				 errhint("An empty up part has to be marked with \"-- migrate:up\"."),
-				 pgm_script_errposition(text, 0)));
+				 pgm_script_errposition(sql, 0)));
 }
 
 /*
@@ -127,7 +127,7 @@ read_text(PgmReader *reader)
  * with the line for what is wrong; the statements themselves are not parsed.
  */
 PgmScript *
-pgm_script_read(const char *name, const char *text, bool conforming_strings)
+pgm_script_read(const char *name, const char *sql, bool conforming_strings)
 {
 	PgmScript  *script = palloc0(sizeof(PgmScript));
 	PgmReader	reader = {0};
@@ -135,7 +135,7 @@ pgm_script_read(const char *name, const char *text, bool conforming_strings)
 	ErrorContextCallback callback;
 
 	script->name = name;
-	script->text = text;
+	script->sql = sql;
 
 	script->conforming_strings = conforming_strings;
 	reader.script = script;

@@ -46,7 +46,7 @@ typedef struct PgmSpan
 typedef struct PgmScript
 {
 	const char *name;			/* of the migration, NULL for a compensation */
-	const char *text;
+	const char *sql;
 	bool		conforming_strings; /* how its string literals are read */
 	PgmKind		kind;
 	PgmMode		mode;
@@ -89,13 +89,13 @@ typedef struct PgmTokens
 	core_yy_extra_type extra;
 } PgmTokens;
 
-extern void pgm_tokens_begin(PgmTokens *tokens, const char *text, bool conforming_strings);
+extern void pgm_tokens_begin(PgmTokens *tokens, const char *sql, bool conforming_strings);
 extern bool pgm_tokens_next(PgmTokens *tokens, PgmToken *token);
 extern void pgm_tokens_end(PgmTokens *tokens);
-extern int	pgm_tokens_skip_comment(const char *text, int pos, int end);
+extern int	pgm_tokens_skip_comment(const char *sql, int pos, int end);
 
 /* reader.c */
-extern PgmScript *pgm_script_read(const char *name, const char *text, bool conforming_strings);
+extern PgmScript *pgm_script_read(const char *name, const char *sql, bool conforming_strings);
 
 /* split.c */
 extern List *pgm_script_statements(const PgmScript *script, PgmPart part);
@@ -103,8 +103,8 @@ extern List *pgm_script_statements(const PgmScript *script, PgmPart part);
 /* position.c */
 extern const char *pgm_script_part_name(PgmPart part);
 extern char *pgm_script_subject(const PgmScript *script);
-extern int	pgm_script_line(const char *text, int offset);
-extern int	pgm_script_errposition(const char *text, int offset);
+extern int	pgm_script_line(const char *sql, int offset);
+extern int	pgm_script_errposition(const char *sql, int offset);
 extern void pgm_script_error_context(void *arg);
 
 /* compare.c */

@@ -44,7 +44,7 @@ pgm_source_decode(const char *name, const char *data, int length)
 {
 	int			valid = pg_encoding_verifymbstr(PG_UTF8, data, length);
 	int			skip = 0;
-	char	   *text;
+	char	   *sql;
 	char	   *converted;
 
 	if (valid < length)
@@ -57,8 +57,8 @@ pgm_source_decode(const char *name, const char *data, int length)
 
 	if (length >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
 		skip = 3;
-	text = pnstrdup(data + skip, length - skip);
+	sql = pnstrdup(data + skip, length - skip);
 
-	converted = pg_any_to_server(text, length - skip, PG_UTF8);
+	converted = pg_any_to_server(sql, length - skip, PG_UTF8);
 	return converted;
 }

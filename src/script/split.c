@@ -25,20 +25,20 @@
  * Parse under the string syntax that held when the script was registered.
  */
 static List *
-parse(const char *text, bool conforming_strings)
+parse(const char *sql, bool conforming_strings)
 {
 	List	   *result;
 	int			guc_level;
 
 	if (standard_conforming_strings == conforming_strings)
-		return raw_parser(text, RAW_PARSE_DEFAULT);
+		return raw_parser(sql, RAW_PARSE_DEFAULT);
 
 	guc_level = NewGUCNestLevel();
 	(void) set_config_option("standard_conforming_strings",
 							 conforming_strings ? "on" : "off",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	result = raw_parser(text, RAW_PARSE_DEFAULT);
+	result = raw_parser(sql, RAW_PARSE_DEFAULT);
 	AtEOXact_GUC(true, guc_level);
 	return result;
 }
@@ -103,7 +103,7 @@ static PgmStatement *
 make_statement(const PgmScript *script, const PgmSpan *span, const char *source,
 			   RawStmt *raw, const PgmStatement *previous)
 {
-	const char *text = script->text;
+	const char *sql = script->sql;
 	PgmStatement *statement = palloc(sizeof(PgmStatement));
 	int			counted = previous == NULL ? 0 : previous->location;
 	int			start = span->start + raw->stmt_location;
@@ -111,18 +111,18 @@ make_statement(const PgmScript *script, const PgmSpan *span, const char *source,
 
 	while (start < end)
 	{
-		if (!scanner_isspace(text[start]) &&
-			!(text[start] == '-' && text[start + 1] == '-') &&
-			!(text[start] == '/' && text[start + 1] == '*'))
+		if (!scanner_isspace(sql[start]) &&
+			!(sql[start] == '-' && sql[start + 1] == '-') &&
+			!(sql[start] == '/' && sql[start + 1] == '*'))
 			break;
-		start = pgm_tokens_skip_comment(text, start, end);
+		start = pgm_tokens_skip_comment(sql, start, end);
 	}
-	while (end > start && scanner_isspace(text[end - 1]))
+	while (end > start && scanner_isspace(sql[end - 1]))
 		end--;
 
 	statement->number = previous == NULL ? 1 : previous->number + 1;
 	statement->line = (previous == NULL ? 1 : previous->line) +
-		pgm_script_line(text +counted, start - counted) - 1;
+		pgm_script_line(sql + counted, start - counted) - 1;
 	statement->location = start;
 	statement->length = end - start;
 	statement->source = source;
@@ -153,7 +153,7 @@ pgm_script_statements(const PgmScript *script, PgmPart part)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
-	source = pnstrdup(script->text +span->start, span->end - span->start);
+	source = pnstrdup(script->sql + span->start, span->end - span->start);
 	foreach(lc, parse(source, script->conforming_strings))
 	{
 		statement = make_statement(script, span, source, lfirst_node(RawStmt, lc), statement);

@@ -24,9 +24,9 @@
  * Start scanning a text.  Errors of the scanner carry their position.
  */
 void
-pgm_tokens_begin(PgmTokens *tokens, const char *text, bool conforming_strings)
+pgm_tokens_begin(PgmTokens *tokens, const char *sql, bool conforming_strings)
 {
-	tokens->scanner = scanner_init(text, &tokens->extra, &ScanKeywords, ScanKeywordTokens);
+	tokens->scanner = scanner_init(sql, &tokens->extra, &ScanKeywords, ScanKeywordTokens);
 	tokens->extra.standard_conforming_strings = conforming_strings;
 	/* The parser comes over the same text later, and warns then. */
 	tokens->extra.escape_string_warning = false;
@@ -58,18 +58,18 @@ pgm_tokens_end(PgmTokens *tokens)
 }
 
 static int
-skip_block_comment(const char *text, int pos, int end)
+skip_block_comment(const char *sql, int pos, int end)
 {
 	int			depth = 0;
 
 	while (pos < end)
 	{
-		if (pos + 1 < end && text[pos] == '/' && text[pos + 1] == '*')
+		if (pos + 1 < end && sql[pos] == '/' && sql[pos + 1] == '*')
 		{
 			depth++;
 			pos += 2;
 		}
-		else if (pos + 1 < end && text[pos] == '*' && text[pos + 1] == '/')
+		else if (pos + 1 < end && sql[pos] == '*' && sql[pos + 1] == '/')
 		{
 			pos += 2;
 			if (--depth == 0)
@@ -86,13 +86,13 @@ skip_block_comment(const char *text, int pos, int end)
  * comment that starts at pos.  A line comment ends before its newline.
  */
 int
-pgm_tokens_skip_comment(const char *text, int pos, int end)
+pgm_tokens_skip_comment(const char *sql, int pos, int end)
 {
-	if (scanner_isspace(text[pos]))
+	if (scanner_isspace(sql[pos]))
 		return pos + 1;
-	if (pos + 1 < end && text[pos] == '/' && text[pos + 1] == '*')
-		return skip_block_comment(text, pos, end);
-	while (pos < end && text[pos] != '\n' && text[pos] != '\r')
+	if (pos + 1 < end && sql[pos] == '/' && sql[pos + 1] == '*')
+		return skip_block_comment(sql, pos, end);
+	while (pos < end && sql[pos] != '\n' && sql[pos] != '\r')
 		pos++;
 	return pos;
 }
