@@ -78,6 +78,7 @@ REGRESS = \
 	markers \
 	refused \
 	split \
+	encoding \
 	apply \
 	settings \
 	errors \
@@ -88,6 +89,7 @@ REGRESS = \
 	record \
 	status \
 	arguments \
+	online_refused \
 	rights \
 	trust \
 	hostile \
