@@ -70,7 +70,7 @@ SQL_FRAGMENTS = \
 
 DATA =
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-DOCS := $(wildcard doc/pgmigrate.md)
+DOCS = doc/pgmigrate.md
 
 # sql/ and expected/
 REGRESS = \
