@@ -28,26 +28,33 @@ PG_FUNCTION_INFO_V1(pgmigrate_plan);
 #define MAX_SQL_LENGTH	80
 
 /*
- * A statement on one line, cut to a width that fits a terminal.
+ * A statement on one line, without comments, cut to a width that fits a
+ * terminal.
  */
 static char *
-shorten(const char *sql, int length)
+shorten(const PgmScript *script, const PgmStatement *statement)
 {
+	char	   *sql = pnstrdup(script->sql + statement->location, statement->length);
+	PgmTokens	tokens;
+	PgmToken	token;
+	int			end = 0;
 	StringInfoData buf;
-	bool		blank = false;
 
 	initStringInfo(&buf);
-	for (int i = 0; i < length; i++)
+	pgm_tokens_begin(&tokens, sql, script->conforming_strings);
+	while (pgm_tokens_next(&tokens, &token))
 	{
-		if (scanner_isspace(sql[i]))
-		{
-			blank = true;
-			continue;
-		}
-		if (blank)
+		if (token.start > end && end > 0)
 			appendStringInfoChar(&buf, ' ');
-		blank = false;
-		appendStringInfoChar(&buf, sql[i]);
+		appendBinaryStringInfo(&buf, sql + token.start, token.end - token.start);
+		end = token.end;
+	}
+	pgm_tokens_end(&tokens);
+
+	for (int i = 0; i < buf.len; i++)
+	{
+		if (scanner_isspace(buf.data[i]))
+			buf.data[i] = ' ';	/* inside a literal */
 	}
 	if (buf.len > MAX_SQL_LENGTH)
 	{
@@ -62,10 +69,12 @@ shorten(const char *sql, int length)
  * Why the line is as it is, or NULL.
  */
 static const char *
-note_for(const PgmPlanLine *line)
+note_for(const PgmScript *script, const PgmPlanLine *line)
 {
 	if (!line->transactional)
 		return "commits by itself, so it needs an online run";
+	if (script->mode == PGM_MODE_ONLINE)
+		return "its marker asks for an online run";
 	if (line->rewrites == PGM_EFFECT_YES)
 		return "the table is rewritten under the lock";
 	if (line->scans == PGM_EFFECT_YES && OidIsValid(line->relid))
@@ -87,7 +96,7 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *li
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	const PgmStatement *statement = line->statement;
-	const char *note = note_for(line);
+	const char *note = note_for(script, line);
 	Datum		values[10] = {0};
 	bool		nulls[10] = {false};
 
@@ -109,7 +118,7 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *li
 	nulls[8] = note == NULL;
 	if (note != NULL)
 		values[8] = CStringGetTextDatum(note);
-	values[9] = CStringGetTextDatum(shorten(script->sql + statement->location, statement->length));
+	values[9] = CStringGetTextDatum(shorten(script, statement));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

@@ -64,4 +64,19 @@
 #define pgm_tabstat_scans(entry) ((entry)->counts.numscans)
 #endif
 
+/* 17 brought ALTER COLUMN ... SET EXPRESSION (5d06e99a3cf). */
+#if PG_VERSION_NUM >= 170000
+#define pgm_is_set_expression(subtype) ((subtype) == AT_SetExpression)
+#else
+#define pgm_is_set_expression(subtype) false
+#endif
+
+/* 18 made NOT NULL a constraint like others (14e87ffa5c5). */
+#if PG_VERSION_NUM >= 180000
+#define pgm_is_not_null_constraint(cmd) \
+	((cmd)->subtype == AT_AddConstraint && ((Constraint *) (cmd)->def)->contype == CONSTR_NOTNULL)
+#else
+#define pgm_is_not_null_constraint(cmd) false
+#endif
+
 #endif							/* PGM_COMPAT_H */

@@ -46,6 +46,41 @@ reindex_is_transactional(ReindexStmt *stmt)
 	return stmt->kind == REINDEX_OBJECT_INDEX || stmt->kind == REINDEX_OBJECT_TABLE;
 }
 
+/*
+ * Changing what a subscription subscribes to copies tables, unless told not to.
+ */
+static bool
+alter_subscription_is_transactional(AlterSubscriptionStmt *stmt)
+{
+	switch (stmt->kind)
+	{
+		case ALTER_SUBSCRIPTION_REFRESH:
+			return false;
+		case ALTER_SUBSCRIPTION_SET_PUBLICATION:
+		case ALTER_SUBSCRIPTION_ADD_PUBLICATION:
+		case ALTER_SUBSCRIPTION_DROP_PUBLICATION:
+			return !option_is_set(stmt->options, "refresh", true);
+		default:
+			return true;
+	}
+}
+
+/*
+ * Is an option given at all?
+ */
+static bool
+option_is_given(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		if (strcmp(lfirst_node(DefElem, lc)->defname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 alter_table_is_transactional(AlterTableStmt *stmt)
 {
@@ -84,6 +119,10 @@ pgm_classify_transactional(Node *stmt)
 		case T_CreateSubscriptionStmt:
 			return !option_is_set(((CreateSubscriptionStmt *) stmt)->options, "connect", true) ||
 				!option_is_set(((CreateSubscriptionStmt *) stmt)->options, "create_slot", true);
+		case T_AlterSubscriptionStmt:
+			return alter_subscription_is_transactional((AlterSubscriptionStmt *) stmt);
+		case T_AlterDatabaseStmt:
+			return !option_is_given(((AlterDatabaseStmt *) stmt)->options, "tablespace");
 		case T_DiscardStmt:
 			return ((DiscardStmt *) stmt)->target != DISCARD_ALL;
 		case T_CreatedbStmt:

@@ -13,12 +13,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "base/subxact.h"
@@ -38,18 +42,97 @@ effect(bool yes)
 }
 
 /*
+ * Would a new column bring a sequence, whose values every row gets at once?
+ */
+bool
+pgm_effects_makes_sequence(const ColumnDef *column)
+{
+	static const char *const serials[] = {
+		"smallserial", "serial2", "serial", "serial4", "bigserial", "serial8"
+	};
+	ListCell   *lc;
+
+	foreach(lc, column->constraints)
+	{
+		if (lfirst_node(Constraint, lc)->contype == CONSTR_IDENTITY)
+			return true;
+	}
+	if (column->typeName == NULL || list_length(column->typeName->names) != 1)
+		return false;
+	for (int i = 0; i < lengthof(serials); i++)
+	{
+		if (strcmp(strVal(linitial(column->typeName->names)), serials[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A foreign key is checked for a new column's default only.
+ */
+static bool
+new_column_scans(const ColumnDef *column)
+{
+	bool		has_default = false;
+	bool		has_foreign_key = false;
+	ListCell   *lc;
+
+	foreach(lc, column->constraints)
+	{
+		Constraint *constraint = lfirst_node(Constraint, lc);
+
+		has_default |= constraint->contype == CONSTR_DEFAULT;
+		has_foreign_key |= constraint->contype == CONSTR_FOREIGN;
+		if (constraint->contype == CONSTR_UNIQUE || constraint->contype == CONSTR_PRIMARY)
+			return true;
+	}
+	return has_default && has_foreign_key;
+}
+
+/*
+ * Is some column of an index of the table nullable?  Then a primary key that
+ * uses it has to look for NULLs.
+ */
+static bool
+index_has_nullable(Oid relid, const char *indexname)
+{
+	Oid			indexid = get_relname_relid(indexname, get_rel_namespace(relid));
+	HeapTuple	tuple;
+	Form_pg_index index;
+	bool		result = false;
+
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	if (!HeapTupleIsValid(tuple))
+		return true;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	for (int i = 0; i < index->indnkeyatts; i++)
+	{
+		HeapTuple	column = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+											 Int16GetDatum(index->indkey.values[i]));
+
+		if (!HeapTupleIsValid(column))
+			continue;
+		result |= !((Form_pg_attribute) GETSTRUCT(column))->attnotnull;
+		ReleaseSysCache(column);
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
  * Does a constraint read the whole table as it is added?
  */
 static bool
-constraint_scans(const Constraint *constraint)
+constraint_scans(Oid relid, const Constraint *constraint)
 {
 	switch (constraint->contype)
 	{
 		case CONSTR_FOREIGN:
 			return !constraint->skip_validation;
-		case CONSTR_PRIMARY:
 		case CONSTR_UNIQUE:
 			return constraint->indexname == NULL;
+		case CONSTR_PRIMARY:
+			return constraint->indexname == NULL || index_has_nullable(relid, constraint->indexname);
 		case CONSTR_EXCLUSION:
 			return true;
 		default:
@@ -58,32 +141,36 @@ constraint_scans(const Constraint *constraint)
 }
 
 /*
- * What is known of an ALTER TABLE without asking: commands that the probe
- * leaves out because they are about other tables too.
+ * What is known of a command without asking.
  */
 static void
-known_alter_effects(const AlterTableStmt *stmt, bool *rewrites, bool *scans)
+known_command_effects(Oid relid, const AlterTableCmd *cmd, bool *rewrites, bool *scans)
 {
-	ListCell   *lc;
+	char		persistence = get_rel_persistence(relid);
 
-	foreach(lc, stmt->cmds)
+	switch (cmd->subtype)
 	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-
-		switch (cmd->subtype)
-		{
-			case AT_AddConstraint:
-				*scans |= constraint_scans((Constraint *) cmd->def);
-				break;
-			case AT_ValidateConstraint:
-				*scans = true;
-				break;
-			case AT_SetTableSpace:
-				*rewrites = true;
-				break;
-			default:
-				break;
-		}
+		case AT_AddColumn:
+			*rewrites |= pgm_effects_makes_sequence((ColumnDef *) cmd->def);
+			*scans |= new_column_scans((ColumnDef *) cmd->def);
+			break;
+		case AT_AddConstraint:
+			*scans |= constraint_scans(relid, (Constraint *) cmd->def);
+			break;
+		case AT_ValidateConstraint:
+			*scans = true;
+			break;
+		case AT_SetTableSpace:
+			*rewrites = true;
+			break;
+		case AT_SetLogged:
+			*rewrites |= persistence == RELPERSISTENCE_UNLOGGED;
+			break;
+		case AT_SetUnLogged:
+			*rewrites |= persistence == RELPERSISTENCE_PERMANENT;
+			break;
+		default:
+			break;
 	}
 }
 
@@ -130,7 +217,13 @@ alter_effects(Survey *survey, PgmPlanLine *line)
 	bool		rewrites = false;
 	bool		scans = false;
 
-	known_alter_effects(stmt, &rewrites, &scans);
+	if (OidIsValid(line->relid))
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->cmds)
+			known_command_effects(line->relid, lfirst_node(AlterTableCmd, lc), &rewrites, &scans);
+	}
 	line->rewrites = effect(rewrites || result.rewrites);
 	line->scans = effect(scans || result.scans || line->rewrites == PGM_EFFECT_YES);
 	if (!result.known)
@@ -156,6 +249,15 @@ find_effects(Survey *survey, PgmPlanLine *line)
 			alter_effects(survey, line);
 			break;
 		case T_IndexStmt:
+
+			/*
+			 * On a new table there is nothing to read, on a parent only
+			 * neither.
+			 */
+			line->scans = effect(OidIsValid(line->relid) &&
+								 (((IndexStmt *) stmt)->relation->inh ||
+								  get_rel_relkind(line->relid) != RELKIND_PARTITIONED_TABLE));
+			break;
 		case T_ReindexStmt:
 			line->scans = PGM_EFFECT_YES;
 			break;
@@ -201,6 +303,23 @@ attaches_partition(Node *stmt)
 }
 
 /*
+ * Does a table have CHECK constraints?  They may prove that a scan is not needed.
+ */
+static bool
+has_checks(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = ((Form_pg_class) GETSTRUCT(tuple))->relchecks > 0;
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+/*
  * Effects on a further relation that the statement locks: what it does to a
  * table, it does to its partitions and children.  ATTACH PARTITION reads the new
  * partition and the default one, and not the parent.
@@ -209,7 +328,7 @@ static void
 find_further_effects(const PgmPlanLine *first, PgmPlanLine *line)
 {
 	if (attaches_partition(line->statement->raw->stmt))
-		line->scans = PGM_EFFECT_YES;
+		line->scans = has_checks(line->relid) ? PGM_EFFECT_UNKNOWN : PGM_EFFECT_YES;
 	else if (has_superclass(line->relid) && has_subclass(first->relid))
 	{
 		line->rewrites = first->rewrites;

@@ -21,6 +21,7 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "commands/defrem.h"
 #include "commands/tablecmds.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
@@ -54,41 +55,86 @@ lock_partition_command(List **locks, Oid parent, AlterTableCmd *cmd)
 	pgm_lockset_add_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
 }
 
+/*
+ * Does a command of ALTER TABLE go down to partitions and children?
+ */
+static bool
+command_recurses(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddColumn:
+		case AT_DropColumn:
+		case AT_AlterColumnType:
+		case AT_ColumnDefault:
+		case AT_SetNotNull:
+		case AT_DropNotNull:
+		case AT_SetStatistics:
+		case AT_SetStorage:
+		case AT_DropExpression:
+		case AT_AddConstraint:
+		case AT_AlterConstraint:
+		case AT_ValidateConstraint:
+		case AT_DropConstraint:
+		case AT_EnableTrig:
+		case AT_DisableTrig:
+		case AT_EnableAlwaysTrig:
+		case AT_EnableReplicaTrig:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * The locks of one command on other tables than its own.
+ */
+static void
+locks_of_command(List **locks, Oid relid, AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddConstraint:
+			lock_constraint_targets(locks, list_make1(cmd->def));
+			break;
+		case AT_AddColumn:
+			lock_constraint_targets(locks, ((ColumnDef *) cmd->def)->constraints);
+			break;
+		case AT_DropConstraint:
+			pgm_lockset_add_referenced(locks, relid, cmd->name, AccessExclusiveLock);
+			break;
+		case AT_ValidateConstraint:
+			pgm_lockset_add_referenced(locks, relid, cmd->name, RowShareLock);
+			break;
+		case AT_AttachPartition:
+		case AT_DetachPartition:
+			lock_partition_command(locks, relid, cmd);
+			break;
+		case AT_AddInherit:
+			(void) pgm_lockset_add_named(locks, (RangeVar *) cmd->def, ShareUpdateExclusiveLock,
+										 ACL_NO_RIGHTS);
+			break;
+		default:
+			break;
+	}
+}
+
 static void
 locks_of_alter_table(List **locks, AlterTableStmt *stmt)
 {
 	LOCKMODE	mode = AlterTableGetLockLevel(stmt->cmds);
 	Oid			relid = pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+	bool		recurses = false;
 	ListCell   *lc;
 
 	if (!OidIsValid(relid))
 		return;
-	if (stmt->relation->inh)
-		pgm_lockset_add_children(locks, relid, mode);
-
 	foreach(lc, stmt->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-
-		switch (cmd->subtype)
-		{
-			case AT_AddConstraint:
-				lock_constraint_targets(locks, list_make1(cmd->def));
-				break;
-			case AT_AddColumn:
-				lock_constraint_targets(locks, ((ColumnDef *) cmd->def)->constraints);
-				break;
-			case AT_DropConstraint:
-				pgm_lockset_add_referenced(locks, relid, cmd->name);
-				break;
-			case AT_AttachPartition:
-			case AT_DetachPartition:
-				lock_partition_command(locks, relid, cmd);
-				break;
-			default:
-				break;
-		}
-	}
+		recurses |= command_recurses(lfirst_node(AlterTableCmd, lc));
+	if (recurses && stmt->relation->inh)
+		pgm_lockset_add_children(locks, relid, mode);
+	foreach(lc, stmt->cmds)
+		locks_of_command(locks, relid, lfirst_node(AlterTableCmd, lc));
 }
 
 static void
@@ -141,7 +187,7 @@ lock_dropped_relation(List **locks, RangeVar *relation, ObjectType type)
 	}
 	pgm_lockset_add(locks, relid, AccessExclusiveLock, allowed);
 	if (type == OBJECT_TABLE)
-		pgm_lockset_add_referenced(locks, relid, NULL);
+		pgm_lockset_add_referenced(locks, relid, NULL, AccessExclusiveLock);
 }
 
 static void
@@ -254,6 +300,30 @@ lock_row_target(List **locks, RangeVar *relation)
 }
 
 /*
+ * VACUUM or ANALYZE of the tables named.
+ */
+static void
+locks_of_vacuum(List **locks, VacuumStmt *stmt)
+{
+	LOCKMODE	mode = ShareUpdateExclusiveLock;
+	ListCell   *lc;
+
+	foreach(lc, stmt->options)
+	{
+		if (strcmp(lfirst_node(DefElem, lc)->defname, "full") == 0 &&
+			defGetBoolean(lfirst_node(DefElem, lc)))
+			mode = AccessExclusiveLock;
+	}
+	foreach(lc, stmt->rels)
+	{
+		VacuumRelation *rel = lfirst_node(VacuumRelation, lc);
+
+		if (rel->relation != NULL)
+			(void) pgm_lockset_add_named(locks, rel->relation, mode, ACL_NO_RIGHTS);
+	}
+}
+
+/*
  * Statements on one relation that take one lock.
  */
 static void
@@ -299,6 +369,9 @@ locks_of_other(List **locks, Node *stmt)
 			if (((ClusterStmt *) stmt)->relation != NULL)
 				(void) pgm_lockset_add_named(locks, ((ClusterStmt *) stmt)->relation,
 											 AccessExclusiveLock, ACL_NO_RIGHTS);
+			break;
+		case T_VacuumStmt:
+			locks_of_vacuum(locks, (VacuumStmt *) stmt);
 			break;
 		case T_RefreshMatViewStmt:
 			(void) pgm_lockset_add_named(locks, ((RefreshMatViewStmt *) stmt)->relation,

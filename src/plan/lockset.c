@@ -105,7 +105,7 @@ pgm_lockset_add_children(List **locks, Oid relid, LOCKMODE mode)
  * only, if it is given.
  */
 void
-pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint)
+pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint, LOCKMODE mode)
 {
 	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -121,7 +121,7 @@ pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint)
 
 		if (con->contype == CONSTRAINT_FOREIGN &&
 			(constraint == NULL || strcmp(NameStr(con->conname), constraint) == 0))
-			pgm_lockset_add(locks, con->confrelid, AccessExclusiveLock,
+			pgm_lockset_add(locks, con->confrelid, mode,
 							pgm_relation_is_owned(relid, GetUserId()));
 	}
 	systable_endscan(scan);

@@ -17,7 +17,7 @@ extern void pgm_lockset_add(List **locks, Oid relid, LOCKMODE mode, bool allowed
 extern Oid	pgm_lockset_find(const RangeVar *relation);
 extern Oid	pgm_lockset_add_named(List **locks, const RangeVar *relation, LOCKMODE mode, AclMode rights);
 extern void pgm_lockset_add_children(List **locks, Oid relid, LOCKMODE mode);
-extern void pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint);
+extern void pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint, LOCKMODE mode);
 extern void pgm_lockset_add_default_partition(List **locks, Oid parent, bool allowed);
 
 #endif							/* PGM_LOCKSET_H */

@@ -112,6 +112,7 @@ typedef struct PgmPlanLine
 	bool		transactional;
 } PgmPlanLine;
 
+extern bool pgm_effects_makes_sequence(const ColumnDef *column);
 extern List *pgm_effects_of(const PgmScript *script, bool trusted);
 
 #endif							/* PGM_PLAN_H */

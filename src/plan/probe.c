@@ -31,6 +31,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -230,9 +231,40 @@ find_or_make_clone(PgmProbe *probe, Oid relid)
 }
 
 /*
- * The part of an ALTER TABLE that only the server can judge, for the copy.
- * Foreign keys and partitions would lock other tables; what they and index
- * constraints do is known.
+ * Can only the server judge what a command does to the table's rows?  The others
+ * are known to do nothing to them, or are judged without asking; many of these
+ * are about objects that the copy has not got.
+ */
+static bool
+needs_server(const Clone *clone, const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddColumn:
+			return !pgm_effects_makes_sequence((ColumnDef *) cmd->def);
+		case AT_AddConstraint:
+			return ((Constraint *) cmd->def)->contype == CONSTR_CHECK;
+		case AT_ValidateConstraint:
+		case AT_DropConstraint:
+			/* a check is there, and proves something or no longer does */
+			return OidIsValid(get_relation_constraint_oid(clone->relid, cmd->name, true));
+		case AT_ColumnDefault:
+		case AT_DropColumn:
+		case AT_AlterColumnType:
+		case AT_SetNotNull:
+		case AT_DropNotNull:
+		case AT_DropExpression:
+		case AT_SetAccessMethod:
+			return true;
+		default:
+			return pgm_is_set_expression(cmd->subtype) ||
+				pgm_is_not_null_constraint(cmd);
+	}
+}
+
+/*
+ * Such commands of an ALTER TABLE, for the copy.  Foreign keys of new columns are
+ * taken off: they would lock other tables.
  */
 static AlterTableStmt *
 adapt_statement(const AlterTableStmt *original, const Clone *clone)
@@ -245,11 +277,7 @@ adapt_statement(const AlterTableStmt *original, const Clone *clone)
 	{
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
-		if (cmd->subtype == AT_AttachPartition || cmd->subtype == AT_DetachPartition ||
-			cmd->subtype == AT_ChangeOwner || cmd->subtype == AT_SetTableSpace)
-			continue;
-		if (cmd->subtype == AT_AddConstraint &&
-			((Constraint *) cmd->def)->contype == CONSTR_FOREIGN)
+		if (!needs_server(clone, cmd))
 			continue;
 		if (cmd->subtype == AT_AddColumn)
 		{
