@@ -40,27 +40,49 @@ put_row(FunctionCallInfo fcinfo, const char *name, const char *failure)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/* One migration, for pgm_subxact_run(). */
+typedef struct Trial
+{
+	const PgmMigration *migration;
+	PgmExecution execution;
+	bool		has_part;		/* is there something to verify? */
+} Trial;
+
+static void
+try_verify(void *arg)
+{
+	Trial	   *trial = (Trial *) arg;
+	const PgmMigration *migration = trial->migration;
+
+	trial->execution.script = pgm_api_read(migration);
+	trial->has_part = trial->execution.script->parts[PGM_PART_VERIFY].present;
+	if (!trial->has_part)
+		return;
+	pgm_rights_check_author(migration->name, migration->registered_by);
+	trial->execution.confined = pgm_rights_must_confine(migration->registered_by);
+	pgm_look(&trial->execution, PGM_PART_VERIFY);
+}
+
 /*
- * Run a verify part; returns why it failed, or NULL.
+ * Why a migration does not pass, or NULL.  Also what the server cannot read any
+ * more, after an upgrade say, does not pass.
  */
 static char *
-find_failure(const PgmScript *script, const char *author)
+find_failure(Trial *trial)
 {
-	PgmExecution execution = {0};
-	ErrorData  *error;
+	const bool	keep = false;
+	ErrorData  *error = pgm_subxact_run(try_verify, trial, keep);
+	const PgmStatement *statement = trial->execution.current;
 
-	if (!pgm_rights_trusts(author))
-		return psprintf("registered by role \"%s\", whose code must not run as yours", author);
-
-	execution.script = script;
-	execution.confined = pgm_rights_must_confine(author);
-	error = pgm_look(&execution, PGM_PART_VERIFY);
 	if (error == NULL)
 		return NULL;
 	if (pgm_subxact_must_stop(error))
 		ReThrowError(error);
-	return psprintf("statement %d, line %d: %s", execution.current->number,
-					execution.current->line, error->message);
+	trial->has_part = true;
+	if (statement == NULL)
+		return error->message;
+	return psprintf("statement %d, line %d: %s", statement->number, statement->line,
+					error->message);
 }
 
 /*
@@ -69,12 +91,12 @@ find_failure(const PgmScript *script, const char *author)
 static bool
 verify(FunctionCallInfo fcinfo, const PgmMigration *migration)
 {
-	PgmScript  *script = pgm_api_read(migration);
+	Trial		trial = {.migration = migration,.has_part = true};
+	char	   *failure = find_failure(&trial);
 
-	if (!script->parts[PGM_PART_VERIFY].present)
-		return false;
-	put_row(fcinfo, migration->name, find_failure(script, migration->registered_by));
-	return true;
+	if (trial.has_part)
+		put_row(fcinfo, migration->name, failure);
+	return trial.has_part;
 }
 
 /*

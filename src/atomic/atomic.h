@@ -34,8 +34,7 @@ typedef struct PgmExecution
 extern void pgm_execute_part(PgmExecution *execution, PgmPart part);
 
 /* look.c */
-extern ErrorData *pgm_look(PgmExecution *execution, PgmPart part);
-extern void pgm_look_or_throw(PgmExecution *execution, PgmPart part);
+extern void pgm_look(PgmExecution *execution, PgmPart part);
 
 /* run.c */
 typedef enum PgmAction

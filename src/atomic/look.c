@@ -35,28 +35,18 @@ look(void *arg)
 }
 
 /*
- * Run a part that only looks.  Returns NULL if it passed, or what it threw, in
- * the current memory context.
+ * Run a part that only looks, if there is one.  Throws what it throws.
  */
-ErrorData *
+void
 pgm_look(PgmExecution *execution, PgmPart part)
 {
 	Look		self = {execution, part};
 	const bool	keep = false;
+	ErrorData  *error;
 
 	if (!execution->script->parts[part].present)
-		return NULL;
-	return pgm_subxact_run(look, &self, keep);
-}
-
-/*
- * The same, throwing what it threw.
- */
-void
-pgm_look_or_throw(PgmExecution *execution, PgmPart part)
-{
-	ErrorData  *error = pgm_look(execution, part);
-
+		return;
+	error = pgm_subxact_run(look, &self, keep);
 	if (error != NULL)
 		ReThrowError(error);
 }

@@ -76,10 +76,10 @@ execute_action(PgmExecution *execution, PgmAction action)
 		pgm_execute_part(execution, PGM_PART_DOWN);
 	else
 	{
-		pgm_look_or_throw(execution, PGM_PART_CHECK);
+		pgm_look(execution, PGM_PART_CHECK);
 		pgm_execute_part(execution, PGM_PART_UP);
 		if (pgm_verify_on_apply)
-			pgm_look_or_throw(execution, PGM_PART_VERIFY);
+			pgm_look(execution, PGM_PART_VERIFY);
 	}
 	AtEOXact_GUC(keep_settings, guc_level);
 }
