@@ -3,12 +3,13 @@
  * extension.c
  *	  The extension as an object: its owner, and the lock on it.
  *
- * Whatever changes migrate.* takes one lock first, on the extension itself, and
- * holds it to the end of its transaction.  That makes runs follow one another,
- * without deadlock among them, and keeps the extension from being dropped or
- * upgraded under them.  It is an ordinary heavyweight lock of the transaction:
- * it needs no session, so a transaction-pooling proxy does no harm, and it is
- * gone when the client is.  No user can take it but by DDL on the extension.
+ * Whatever changes migrate.* takes one lock first, on the table of migrations,
+ * and holds it to the end of its transaction.  That makes runs follow one
+ * another, without deadlock among them, and keeps the extension from being
+ * dropped under them.  It is an ordinary lock of the transaction: it needs no
+ * session, so a transaction-pooling proxy does no harm, and it is gone when the
+ * client is.  Nobody else can take one in conflict with it, since nobody has more
+ * than SELECT there; autovacuum gives way by itself.
  *
  * Bookkeeping is done as the owner of the extension, with a search_path that
  * leads to nothing a user could have written.
@@ -24,6 +25,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -31,7 +33,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -62,6 +64,20 @@ extension_oid(void)
 				 errmsg("extension \"pgmigrate\" is not installed in this database"),
 				 errhint("Use CREATE EXTENSION pgmigrate.")));
 	return oid;
+}
+
+/*
+ * The table that stands for all that the extension keeps.
+ */
+static Oid
+migrations_table(void)
+{
+	Oid			schema = get_namespace_oid("migrate", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid("migration", schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		(void) extension_oid(); /* says why */
+	return relid;
 }
 
 /*
@@ -110,26 +126,26 @@ pgm_extension_lock(void)
 
 	for (;;)
 	{
-		Oid			oid = extension_oid();
-		LOCKTAG		tag;
+		Oid			relid = migrations_table();
 		int64		waited = 0;
 
-		SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, oid, 0);
-		if (LockAcquire(&tag, ShareUpdateExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
 		{
+			LOCKTAG		tag;
+
+			SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
 			ereport(NOTICE,
 					(errmsg("waiting for another session that runs or registers migrations"),
 					 errdetail_internal("%s", pgm_lock_blockers(&tag, ShareUpdateExclusiveLock))));
 			start = GetCurrentTimestamp();
-			(void) LockAcquire(&tag, ShareUpdateExclusiveLock, false, false);
+			LockRelationOid(relid, ShareUpdateExclusiveLock);
 			waited = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
 		}
 
-		/* It may have been dropped, or dropped and created, meanwhile. */
-		AcceptInvalidationMessages();
-		if (get_extension_oid("pgmigrate", true) == oid)
+		/* The extension may have been dropped, and created again, meanwhile. */
+		if (migrations_table() == relid)
 			return waited;
-		LockRelease(&tag, ShareUpdateExclusiveLock, false);
+		UnlockRelationOid(relid, ShareUpdateExclusiveLock);
 	}
 }
 

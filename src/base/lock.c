@@ -38,8 +38,10 @@ static const char *const blockers_sql =
 "  a.pid, a.usename, coalesce(a.state, a.backend_type, 'state hidden'),"
 "  coalesce(round(extract(epoch FROM clock_timestamp() - a.xact_start), 1) || ' s',"
 "    'an unknown time'),"
-"  left(regexp_replace(a.query, '\\s+', ' ', 'g'), 200)), E'\\n' ORDER BY a.xact_start)"
-" FROM pg_stat_activity a WHERE a.pid = ANY ($1)";
+"  left(regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 200)), E'\\n' ORDER BY a.xact_start)"
+" FROM pg_stat_activity a WHERE a.pid = ANY ($1) OR a.pid IN"
+" (SELECT l.pid FROM pg_locks l WHERE NOT l.granted AND l.relation = $2"
+"  AND l.database = $3 AND l.pid <> pg_backend_pid())";
 
 /*
  * Process IDs of those that hold a lock in conflict with the given one.  A
@@ -74,22 +76,26 @@ char *
 pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {INT4ARRAYOID};
-	Datum		values[1];
+	Oid			types[] = {INT4ARRAYOID, OIDOID, OIDOID};
+	Datum		values[3];
 	int			guc_level = NewGUCNestLevel();
 	char	   *text = NULL;
 	char	   *result;
 
+	/* Those that wait for the relation are in the way too. */
 	values[0] = PointerGetDatum(conflicting_pids(tag, mode));
+	values[1] = ObjectIdGetDatum(tag->locktag_type == LOCKTAG_RELATION ?
+								 tag->locktag_field2 : InvalidOid);
+	values[2] = ObjectIdGetDatum(tag->locktag_field1);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
-	if (SPI_execute_with_args(blockers_sql, 1, types, values, NULL, false, 0) == SPI_OK_SELECT)
+	if (SPI_execute_with_args(blockers_sql, lengthof(types), types, values, NULL, false, 0) == SPI_OK_SELECT)
 		text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 
 	if (text == NULL)
-		text = "The session in the way has ended, or is a prepared transaction.";
+		text = "What was in the way has ended, or is a prepared transaction.";
 
 	result = MemoryContextStrdup(caller, text);
 	SPI_finish();

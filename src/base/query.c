@@ -14,7 +14,9 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "base/query.h"
 
@@ -34,6 +36,28 @@ pgm_query_end(PgmQueryScope *scope)
 	MemoryContextSwitchTo(scope->caller);
 }
 
+static void
+prepare(PgmQuery *query)
+{
+	SPIPlanPtr	plan;
+
+	if (query->plan != NULL)
+		return;
+	plan = SPI_prepare(query->sql, query->nargs, query->types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	query->plan = plan;
+}
+
+static void
+check_result(const PgmQuery *query, int rc)
+{
+	if (rc != query->expected)
+		elog(ERROR, "unexpected result %s of query: %s",
+			 SPI_result_code_string(rc), query->sql);
+}
+
 /*
  * Run a query under a snapshot of its own, so that it sees what was committed
  * while we waited for a lock, in isolation levels that allow it.
@@ -43,22 +67,26 @@ pgm_query_run(PgmQuery *query, Datum *values, const char *nulls)
 {
 	const bool	read_only = false;
 	const long	all_rows = 0;
-	int			rc;
 
-	if (query->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(query->sql, query->nargs, query->types);
+	prepare(query);
+	check_result(query, SPI_execute_plan(query->plan, values, nulls, read_only, all_rows));
+}
 
-		if (plan == NULL)
-			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-		SPI_keepplan(plan);
-		query->plan = plan;
-	}
+/*
+ * Run a query that only reads under a snapshot that sees all that is committed,
+ * whatever the isolation level: to decide by what is, not by what was.
+ */
+void
+pgm_query_run_latest(PgmQuery *query, Datum *values, const char *nulls)
+{
+	const bool	read_only = true;
+	const bool	fire_triggers = false;
+	const long	all_rows = 0;
 
-	rc = SPI_execute_plan(query->plan, values, nulls, read_only, all_rows);
-	if (rc != query->expected)
-		elog(ERROR, "unexpected result %s of query: %s",
-			 SPI_result_code_string(rc), query->sql);
+	prepare(query);
+	CommandCounterIncrement();
+	check_result(query, SPI_execute_snapshot(query->plan, values, nulls, GetLatestSnapshot(),
+											 InvalidSnapshot, read_only, fire_triggers, all_rows));
 }
 
 /*

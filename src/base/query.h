@@ -39,6 +39,7 @@ typedef struct PgmQueryScope
 
 extern void pgm_query_begin(PgmQueryScope *scope);
 extern void pgm_query_run(PgmQuery *query, Datum *values, const char *nulls);
+extern void pgm_query_run_latest(PgmQuery *query, Datum *values, const char *nulls);
 extern void pgm_query_end(PgmQueryScope *scope);
 
 extern char *pgm_query_text(int row, int column);

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -96,6 +97,14 @@ pgm_store_fetch_migration(const char *name, bool for_update)
 	values[0] = CStringGetTextDatum(name);
 	pgm_query_begin(&scope);
 	pgm_query_run(for_update ? &lock : &look, values, NULL);
+	if (SPI_processed == 0 && for_update && IsolationUsesXactSnapshot())
+	{
+		pgm_query_run_latest(&look, values, NULL);
+		if (SPI_processed > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent update")));
+	}
 	if (SPI_processed > 0)
 	{
 		MemoryContextSwitchTo(scope.caller);
@@ -110,7 +119,8 @@ pgm_store_fetch_migration(const char *name, bool for_update)
 
 /*
  * All migrations without their scripts, in byte order of their names, with the
- * runs that applied them.
+ * runs that applied them: as they are committed, since what may run is decided
+ * by them.
  */
 PgmMigration **
 pgm_store_fetch_overview(int *count)
@@ -126,7 +136,7 @@ pgm_store_fetch_overview(int *count)
 	PgmMigration **rows;
 
 	pgm_query_begin(&scope);
-	pgm_query_run(&query, NULL, NULL);
+	pgm_query_run_latest(&query, NULL, NULL);
 	MemoryContextSwitchTo(scope.caller);
 	*count = (int) SPI_processed;
 	rows = palloc(sizeof(PgmMigration *) * Max(*count, 1));
