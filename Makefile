@@ -34,6 +34,8 @@ OBJS = \
 	src/script/token.o \
 	src/store/migration.o \
 	src/store/run.o \
+	src/plan/alter_effects.o \
+	src/plan/alter_locks.o \
 	src/plan/classify.o \
 	src/plan/effects.o \
 	src/plan/locks.o \

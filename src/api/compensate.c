@@ -22,22 +22,6 @@
 PG_FUNCTION_INFO_V1(pgmigrate_compensate);
 
 /*
- * A repair happens once: it has no place in an order, and no way back but
- * another repair.
- */
-static void
-check_script(const PgmScript *script)
-{
-	if (script->parts[PGM_PART_DOWN].present || script->requires != NIL ||
-		script->conflicts != NIL || script->kind != PGM_KIND_VERSIONED)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("a compensation can have up, check and verify parts only"),
-				 errhint("Register a migration if it has to be undone, ordered or repeated.")));
-	pgm_classify_check_part(script, PGM_PART_UP);
-}
-
-/*
  * migrate.compensate(reason text, script text)
  */
 Datum
@@ -55,7 +39,7 @@ pgmigrate_compensate(PG_FUNCTION_ARGS)
 	script = pgm_script_read(NULL, text, standard_conforming_strings);
 	for (int part = 0; part < PGM_PART_COUNT; part++)
 		(void) pgm_script_statements(script, part);
-	check_script(script);
+	pgm_classify_check_part(script, PGM_PART_UP);
 	job.script = script;
 	pgm_atomic_run(list_make1(&job), pgm_extension_lock());
 	PG_RETURN_INT64(job.run_id);

@@ -126,6 +126,7 @@ execute_statement(const PgmStatement *statement, DestReceiver *dest)
 	uint64		rows = 0;
 	ListCell   *lc;
 
+	pgm_lock_watch_reset();
 	take_locks(raw->stmt);
 
 	if (needs_snapshot)

@@ -159,6 +159,15 @@ pgm_lock_watch_begin(int interval_ms)
 						 interval_ms);
 }
 
+/*
+ * Forget a wait that is over.
+ */
+void
+pgm_lock_watch_reset(void)
+{
+	watch_seen = false;
+}
+
 void
 pgm_lock_watch_end(void)
 {

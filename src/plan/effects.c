@@ -14,10 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
@@ -32,6 +29,7 @@ typedef struct Survey
 {
 	const PgmScript *script;
 	PgmProbe   *probe;			/* or NULL if the server must not be asked */
+	List	   *created;		/* RangeVars of tables that the script makes */
 	List	   *lines;			/* of PgmPlanLine * */
 } Survey;
 
@@ -39,139 +37,6 @@ static PgmEffect
 effect(bool yes)
 {
 	return yes ? PGM_EFFECT_YES : PGM_EFFECT_NO;
-}
-
-/*
- * Would a new column bring a sequence, whose values every row gets at once?
- */
-bool
-pgm_effects_makes_sequence(const ColumnDef *column)
-{
-	static const char *const serials[] = {
-		"smallserial", "serial2", "serial", "serial4", "bigserial", "serial8"
-	};
-	ListCell   *lc;
-
-	foreach(lc, column->constraints)
-	{
-		if (lfirst_node(Constraint, lc)->contype == CONSTR_IDENTITY)
-			return true;
-	}
-	if (column->typeName == NULL || list_length(column->typeName->names) != 1)
-		return false;
-	for (int i = 0; i < lengthof(serials); i++)
-	{
-		if (strcmp(strVal(linitial(column->typeName->names)), serials[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * A foreign key is checked for a new column's default only.
- */
-static bool
-new_column_scans(const ColumnDef *column)
-{
-	bool		has_default = false;
-	bool		has_foreign_key = false;
-	ListCell   *lc;
-
-	foreach(lc, column->constraints)
-	{
-		Constraint *constraint = lfirst_node(Constraint, lc);
-
-		has_default |= constraint->contype == CONSTR_DEFAULT;
-		has_foreign_key |= constraint->contype == CONSTR_FOREIGN;
-		if (constraint->contype == CONSTR_UNIQUE || constraint->contype == CONSTR_PRIMARY)
-			return true;
-	}
-	return has_default && has_foreign_key;
-}
-
-/*
- * Is some column of an index of the table nullable?  Then a primary key that
- * uses it has to look for NULLs.
- */
-static bool
-index_has_nullable(Oid relid, const char *indexname)
-{
-	Oid			indexid = get_relname_relid(indexname, get_rel_namespace(relid));
-	HeapTuple	tuple;
-	Form_pg_index index;
-	bool		result = false;
-
-	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
-	if (!HeapTupleIsValid(tuple))
-		return true;
-	index = (Form_pg_index) GETSTRUCT(tuple);
-	for (int i = 0; i < index->indnkeyatts; i++)
-	{
-		HeapTuple	column = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
-											 Int16GetDatum(index->indkey.values[i]));
-
-		if (!HeapTupleIsValid(column))
-			continue;
-		result |= !((Form_pg_attribute) GETSTRUCT(column))->attnotnull;
-		ReleaseSysCache(column);
-	}
-	ReleaseSysCache(tuple);
-	return result;
-}
-
-/*
- * Does a constraint read the whole table as it is added?
- */
-static bool
-constraint_scans(Oid relid, const Constraint *constraint)
-{
-	switch (constraint->contype)
-	{
-		case CONSTR_FOREIGN:
-			return !constraint->skip_validation;
-		case CONSTR_UNIQUE:
-			return constraint->indexname == NULL;
-		case CONSTR_PRIMARY:
-			return constraint->indexname == NULL || index_has_nullable(relid, constraint->indexname);
-		case CONSTR_EXCLUSION:
-			return true;
-		default:
-			return false;
-	}
-}
-
-/*
- * What is known of a command without asking.
- */
-static void
-known_command_effects(Oid relid, const AlterTableCmd *cmd, bool *rewrites, bool *scans)
-{
-	char		persistence = get_rel_persistence(relid);
-
-	switch (cmd->subtype)
-	{
-		case AT_AddColumn:
-			*rewrites |= pgm_effects_makes_sequence((ColumnDef *) cmd->def);
-			*scans |= new_column_scans((ColumnDef *) cmd->def);
-			break;
-		case AT_AddConstraint:
-			*scans |= constraint_scans(relid, (Constraint *) cmd->def);
-			break;
-		case AT_ValidateConstraint:
-			*scans = true;
-			break;
-		case AT_SetTableSpace:
-			*rewrites = true;
-			break;
-		case AT_SetLogged:
-			*rewrites |= persistence == RELPERSISTENCE_UNLOGGED;
-			break;
-		case AT_SetUnLogged:
-			*rewrites |= persistence == RELPERSISTENCE_PERMANENT;
-			break;
-		default:
-			break;
-	}
 }
 
 /*
@@ -185,6 +50,41 @@ may_probe(const Survey *survey, Oid relid)
 }
 
 /*
+ * Is the table that is not there yet one that the script makes?  Then it is new
+ * and empty; it could also be one that the script renames.
+ */
+static bool
+makes_table(const Survey *survey, Node *stmt)
+{
+	const RangeVar *relation = ((AlterTableStmt *) stmt)->relation;
+	ListCell   *lc;
+
+	foreach(lc, survey->created)
+	{
+		const RangeVar *created = (RangeVar *) lfirst(lc);
+
+		if (strcmp(created->relname, relation->relname) == 0 &&
+			(created->schemaname == NULL || relation->schemaname == NULL ||
+			 strcmp(created->schemaname, relation->schemaname) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void
+remember_created(Survey *survey, Node *stmt)
+{
+	if (IsA(stmt, CreateStmt))
+		survey->created = lappend(survey->created, ((CreateStmt *) stmt)->relation);
+	else if (IsA(stmt, CreateTableAsStmt))
+		survey->created = lappend(survey->created, ((CreateTableAsStmt *) stmt)->into->rel);
+	else if (IsA(stmt, ViewStmt))
+		survey->created = lappend(survey->created, ((ViewStmt *) stmt)->view);
+	else if (IsA(stmt, CreateSeqStmt))
+		survey->created = lappend(survey->created, ((CreateSeqStmt *) stmt)->sequence);
+}
+
+/*
  * What the server says of an ALTER TABLE.
  */
 static PgmProbeResult
@@ -194,7 +94,7 @@ probe_alter(Survey *survey, const PgmPlanLine *line)
 	const PgmProbeResult unknown = {false, false, false};
 
 	if (!OidIsValid(line->relid))
-		return nothing;			/* not there yet, so it is new and empty */
+		return makes_table(survey, line->statement->raw->stmt) ? nothing : unknown;
 
 	switch (get_rel_relkind(line->relid))
 	{
@@ -222,7 +122,7 @@ alter_effects(Survey *survey, PgmPlanLine *line)
 		ListCell   *lc;
 
 		foreach(lc, stmt->cmds)
-			known_command_effects(line->relid, lfirst_node(AlterTableCmd, lc), &rewrites, &scans);
+			pgm_effects_of_command(line->relid, lfirst_node(AlterTableCmd, lc), &rewrites, &scans);
 	}
 	line->rewrites = effect(rewrites || result.rewrites);
 	line->scans = effect(scans || result.scans || line->rewrites == PGM_EFFECT_YES);
@@ -261,8 +161,11 @@ find_effects(Survey *survey, PgmPlanLine *line)
 		case T_ReindexStmt:
 			line->scans = PGM_EFFECT_YES;
 			break;
-		case T_ClusterStmt:
 		case T_RefreshMatViewStmt:
+			line->rewrites = effect(!((RefreshMatViewStmt *) stmt)->concurrent);
+			line->scans = PGM_EFFECT_YES;
+			break;
+		case T_ClusterStmt:
 			line->rewrites = PGM_EFFECT_YES;
 			line->scans = PGM_EFFECT_YES;
 			break;
@@ -320,6 +223,31 @@ has_checks(Oid relid)
 }
 
 /*
+ * Does a statement check a foreign key, or make one anew, as it changes a type?
+ * Then the table at the other end is read too.
+ */
+static bool
+checks_foreign_key(Node *stmt)
+{
+	ListCell   *lc;
+
+	if (!IsA(stmt, AlterTableStmt))
+		return false;
+	foreach(lc, ((AlterTableStmt *) stmt)->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		Constraint *constraint = (Constraint *) cmd->def;
+
+		if (cmd->subtype == AT_AlterColumnType ||
+			cmd->subtype == AT_ValidateConstraint ||
+			(cmd->subtype == AT_AddConstraint && constraint->contype == CONSTR_FOREIGN &&
+			 !constraint->skip_validation))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Effects on a further relation that the statement locks: what it does to a
  * table, it does to its partitions and children.  ATTACH PARTITION reads the new
  * partition and the default one, and not the parent.
@@ -334,6 +262,8 @@ find_further_effects(const PgmPlanLine *first, PgmPlanLine *line)
 		line->rewrites = first->rewrites;
 		line->scans = first->scans;
 	}
+	else if (checks_foreign_key(line->statement->raw->stmt))
+		line->scans = first->scans;
 }
 
 static PgmPlanLine *
@@ -363,6 +293,8 @@ survey_script(void *arg)
 		PgmPlanLine *first = NULL;
 		ListCell   *ld;
 
+		remember_created(survey, statement->raw->stmt);
+
 		if (locks == NIL)
 			find_effects(survey, add_line(survey, statement, NULL));
 		foreach(ld, locks)
@@ -385,7 +317,7 @@ survey_script(void *arg)
 List *
 pgm_effects_of(const PgmScript *script, bool trusted)
 {
-	Survey		survey = {script, trusted ? pgm_probe_create() : NULL, NIL};
+	Survey		survey = {script, trusted ? pgm_probe_create() : NULL, NIL, NIL};
 	const bool	keep = false;
 	ErrorData  *error = pgm_subxact_run(survey_script, &survey, keep);
 

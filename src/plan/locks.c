@@ -9,8 +9,6 @@
  * here (cascades, functions, DO blocks) is left to the statement and its
  * lock_timeout.
  *
- * The modes of ALTER TABLE are the server's own answer.
- *
  * IDENTIFICATION
  *	  src/plan/locks.c
  *
@@ -18,124 +16,16 @@
  */
 #include "postgres.h"
 
+#include "catalog/heap.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "commands/defrem.h"
-#include "commands/tablecmds.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 
 #include "base/compat.h"
 #include "plan/lockset.h"
-
-/*
- * Foreign keys among constraints: the referenced tables.
- */
-static void
-lock_constraint_targets(List **locks, List *constraints)
-{
-	ListCell   *lc;
-
-	foreach(lc, constraints)
-	{
-		Constraint *con = (Constraint *) lfirst(lc);
-
-		if (IsA(con, Constraint) && con->contype == CONSTR_FOREIGN && con->pktable != NULL)
-			(void) pgm_lockset_add_named(locks, con->pktable, ShareRowExclusiveLock, ACL_REFERENCES);
-	}
-}
-
-static void
-lock_partition_command(List **locks, Oid parent, AlterTableCmd *cmd)
-{
-	PartitionCmd *partition = (PartitionCmd *) cmd->def;
-
-	(void) pgm_lockset_add_named(locks, partition->name, AccessExclusiveLock, ACL_NO_RIGHTS);
-	pgm_lockset_add_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
-}
-
-/*
- * Does a command of ALTER TABLE go down to partitions and children?
- */
-static bool
-command_recurses(const AlterTableCmd *cmd)
-{
-	switch (cmd->subtype)
-	{
-		case AT_AddColumn:
-		case AT_DropColumn:
-		case AT_AlterColumnType:
-		case AT_ColumnDefault:
-		case AT_SetNotNull:
-		case AT_DropNotNull:
-		case AT_SetStatistics:
-		case AT_SetStorage:
-		case AT_DropExpression:
-		case AT_AddConstraint:
-		case AT_AlterConstraint:
-		case AT_ValidateConstraint:
-		case AT_DropConstraint:
-		case AT_EnableTrig:
-		case AT_DisableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-			return true;
-		default:
-			return false;
-	}
-}
-
-/*
- * The locks of one command on other tables than its own.
- */
-static void
-locks_of_command(List **locks, Oid relid, AlterTableCmd *cmd)
-{
-	switch (cmd->subtype)
-	{
-		case AT_AddConstraint:
-			lock_constraint_targets(locks, list_make1(cmd->def));
-			break;
-		case AT_AddColumn:
-			lock_constraint_targets(locks, ((ColumnDef *) cmd->def)->constraints);
-			break;
-		case AT_DropConstraint:
-			pgm_lockset_add_referenced(locks, relid, cmd->name, AccessExclusiveLock);
-			break;
-		case AT_ValidateConstraint:
-			pgm_lockset_add_referenced(locks, relid, cmd->name, RowShareLock);
-			break;
-		case AT_AttachPartition:
-		case AT_DetachPartition:
-			lock_partition_command(locks, relid, cmd);
-			break;
-		case AT_AddInherit:
-			(void) pgm_lockset_add_named(locks, (RangeVar *) cmd->def, ShareUpdateExclusiveLock,
-										 ACL_NO_RIGHTS);
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-locks_of_alter_table(List **locks, AlterTableStmt *stmt)
-{
-	LOCKMODE	mode = AlterTableGetLockLevel(stmt->cmds);
-	Oid			relid = pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
-	bool		recurses = false;
-	ListCell   *lc;
-
-	if (!OidIsValid(relid))
-		return;
-	foreach(lc, stmt->cmds)
-		recurses |= command_recurses(lfirst_node(AlterTableCmd, lc));
-	if (recurses && stmt->relation->inh)
-		pgm_lockset_add_children(locks, relid, mode);
-	foreach(lc, stmt->cmds)
-		locks_of_command(locks, relid, lfirst_node(AlterTableCmd, lc));
-}
 
 static void
 locks_of_create_table(List **locks, CreateStmt *stmt)
@@ -149,26 +39,46 @@ locks_of_create_table(List **locks, CreateStmt *stmt)
 		Oid			parent = pgm_lockset_add_named(locks, lfirst_node(RangeVar, lc), mode, ACL_NO_RIGHTS);
 
 		if (partition && OidIsValid(parent))
+		{
 			pgm_lockset_add_default_partition(locks, parent, pgm_relation_is_owned(parent, GetUserId()));
+			pgm_lockset_add_referenced(locks, parent, NULL, 0, ShareRowExclusiveLock);
+		}
 	}
-	lock_constraint_targets(locks, stmt->constraints);
+	pgm_lockset_add_targets(locks, stmt->constraints);
 	foreach(lc, stmt->tableElts)
 	{
 		Node	   *element = (Node *) lfirst(lc);
 
 		if (IsA(element, ColumnDef))
-			lock_constraint_targets(locks, ((ColumnDef *) element)->constraints);
+			pgm_lockset_add_targets(locks, ((ColumnDef *) element)->constraints);
 		else if (IsA(element, Constraint))
-			lock_constraint_targets(locks, list_make1(element));
+			pgm_lockset_add_targets(locks, list_make1(element));
 	}
 }
 
 /*
- * DROP of one relation: with it go its foreign keys, and its place in a
- * partitioned table.
+ * DROP of an index: the tables it is on, before it.
  */
 static void
-lock_dropped_relation(List **locks, RangeVar *relation, ObjectType type)
+lock_dropped_index(List **locks, Oid relid, bool allowed)
+{
+	char		relkind = get_rel_relkind(relid);
+	Oid			table;
+
+	if (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX)
+		return;
+	table = IndexGetRelation(relid, true);
+	pgm_lockset_add(locks, table, AccessExclusiveLock, allowed);
+	if (relkind == RELKIND_PARTITIONED_INDEX && OidIsValid(table))
+		pgm_lockset_add_children(locks, table, AccessExclusiveLock);
+}
+
+/*
+ * DROP of one relation: with it go its foreign keys, its partitions, and its
+ * place in a partitioned table.
+ */
+static void
+lock_dropped_relation(List **locks, RangeVar *relation, DropStmt *stmt)
 {
 	Oid			relid = pgm_lockset_find(relation);
 	bool		allowed;
@@ -176,9 +86,9 @@ lock_dropped_relation(List **locks, RangeVar *relation, ObjectType type)
 	if (!OidIsValid(relid))
 		return;
 	allowed = pgm_relation_is_owned(relid, GetUserId());
-	if (type == OBJECT_INDEX && get_rel_relkind(relid) == RELKIND_INDEX)
-		pgm_lockset_add(locks, IndexGetRelation(relid, true), AccessExclusiveLock, allowed);
-	if (type == OBJECT_TABLE && get_rel_relispartition(relid))
+	if (stmt->removeType == OBJECT_INDEX)
+		lock_dropped_index(locks, relid, allowed);
+	if (stmt->removeType == OBJECT_TABLE && get_rel_relispartition(relid))
 	{
 		Oid			parent = get_partition_parent(relid, true);
 
@@ -186,8 +96,25 @@ lock_dropped_relation(List **locks, RangeVar *relation, ObjectType type)
 		pgm_lockset_add_default_partition(locks, parent, allowed);
 	}
 	pgm_lockset_add(locks, relid, AccessExclusiveLock, allowed);
-	if (type == OBJECT_TABLE)
-		pgm_lockset_add_referenced(locks, relid, NULL, AccessExclusiveLock);
+	if (stmt->removeType != OBJECT_TABLE)
+		return;
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE || stmt->behavior == DROP_CASCADE)
+		pgm_lockset_add_children(locks, relid, AccessExclusiveLock);
+	pgm_lockset_add_referenced(locks, relid, NULL, 0, AccessExclusiveLock);
+	if (stmt->behavior == DROP_CASCADE)
+		pgm_lockset_add_referencing(locks, relid, 0, AccessExclusiveLock);
+}
+
+/*
+ * Lock a table, and its partitions, for something that they have in common.
+ */
+static void
+lock_with_partitions(List **locks, const RangeVar *relation, LOCKMODE mode, AclMode rights)
+{
+	Oid			relid = pgm_lockset_add_named(locks, relation, mode, rights);
+
+	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		pgm_lockset_add_children(locks, relid, mode);
 }
 
 static void
@@ -207,15 +134,15 @@ locks_of_drop(List **locks, DropStmt *stmt)
 			case OBJECT_MATVIEW:
 			case OBJECT_SEQUENCE:
 			case OBJECT_FOREIGN_TABLE:
-				lock_dropped_relation(locks, makeRangeVarFromNameList(name), stmt->removeType);
+				lock_dropped_relation(locks, makeRangeVarFromNameList(name), stmt);
 				break;
 			case OBJECT_TRIGGER:
 			case OBJECT_RULE:
 			case OBJECT_POLICY:
 				/* the relation's name, followed by the object's own */
 				name = list_truncate(list_copy(name), list_length(name) - 1);
-				(void) pgm_lockset_add_named(locks, makeRangeVarFromNameList(name), AccessExclusiveLock,
-											 ACL_NO_RIGHTS);
+				lock_with_partitions(locks, makeRangeVarFromNameList(name), AccessExclusiveLock,
+									 ACL_NO_RIGHTS);
 				break;
 			default:
 				break;
@@ -227,10 +154,91 @@ static void
 locks_of_index(List **locks, IndexStmt *stmt)
 {
 	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
-	Oid			relid = pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
 
-	if (OidIsValid(relid) && stmt->relation->inh)
-		pgm_lockset_add_children(locks, relid, mode);
+	if (stmt->relation->inh)
+		lock_with_partitions(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+	else
+		(void) pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
+}
+
+/*
+ * Lock each of a list of relations, and its children.
+ */
+static void
+lock_all_named(List **locks, List *relations, LOCKMODE mode, AclMode rights)
+{
+	ListCell   *lc;
+
+	foreach(lc, relations)
+	{
+		RangeVar   *relation = (RangeVar *) lfirst(lc);
+		Oid			relid;
+
+		if (!IsA(relation, RangeVar))
+			continue;
+		relid = pgm_lockset_add_named(locks, relation, mode, rights);
+		if (OidIsValid(relid) && relation->inh)
+			pgm_lockset_add_children(locks, relid, mode);
+	}
+}
+
+/*
+ * COMMENT on a relation or a part of one.
+ */
+static void
+locks_of_comment(List **locks, CommentStmt *stmt)
+{
+	List	   *name;
+
+	switch (stmt->objtype)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_INDEX:
+		case OBJECT_VIEW:
+		case OBJECT_MATVIEW:
+		case OBJECT_SEQUENCE:
+		case OBJECT_FOREIGN_TABLE:
+			name = (List *) stmt->object;
+			break;
+		case OBJECT_COLUMN:
+		case OBJECT_TABCONSTRAINT:
+		case OBJECT_TRIGGER:
+		case OBJECT_RULE:
+		case OBJECT_POLICY:
+			/* the relation's name, followed by that of its part */
+			name = list_truncate(list_copy((List *) stmt->object),
+								 list_length((List *) stmt->object) - 1);
+			break;
+		default:
+			return;
+	}
+	if (name != NIL)
+		(void) pgm_lockset_add_named(locks, makeRangeVarFromNameList(name),
+									 ShareUpdateExclusiveLock, ACL_NO_RIGHTS);
+}
+
+/*
+ * TRUNCATE, with CASCADE also of all tables that refer to those named.
+ */
+static void
+locks_of_truncate(List **locks, TruncateStmt *stmt)
+{
+	List	   *relids = NIL;
+	List	   *more;
+	ListCell   *lc;
+
+	lock_all_named(locks, stmt->relations, AccessExclusiveLock, ACL_TRUNCATE);
+	if (stmt->behavior != DROP_CASCADE)
+		return;
+	foreach(lc, *locks)
+		relids = lappend_oid(relids, ((PgmLock *) lfirst(lc))->relid);
+	while ((more = heap_truncate_find_FKs(relids)) != NIL)
+	{
+		foreach(lc, more)
+			pgm_lockset_add(locks, lfirst_oid(lc), AccessExclusiveLock,
+							pg_class_aclcheck(lfirst_oid(lc), GetUserId(), ACL_TRUNCATE) == ACLCHECK_OK);
+		relids = list_concat(relids, more);
+	}
 }
 
 static void
@@ -266,26 +274,9 @@ locks_of_rename(List **locks, RenameStmt *stmt)
 	if (stmt->renameType == OBJECT_INDEX)
 		mode = ShareUpdateExclusiveLock;
 	relid = pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
-	if (OidIsValid(relid) && stmt->renameType == OBJECT_COLUMN && stmt->relation->inh)
+	if (OidIsValid(relid) && stmt->relation->inh &&
+		(stmt->renameType == OBJECT_COLUMN || stmt->renameType == OBJECT_TRIGGER))
 		pgm_lockset_add_children(locks, relid, mode);
-}
-
-static void
-lock_all_named(List **locks, List *relations, LOCKMODE mode, AclMode rights)
-{
-	ListCell   *lc;
-
-	foreach(lc, relations)
-	{
-		RangeVar   *relation = (RangeVar *) lfirst(lc);
-		Oid			relid;
-
-		if (!IsA(relation, RangeVar))
-			continue;
-		relid = pgm_lockset_add_named(locks, relation, mode, rights);
-		if (OidIsValid(relid) && relation->inh)
-			pgm_lockset_add_children(locks, relid, mode);
-	}
 }
 
 /*
@@ -332,8 +323,8 @@ locks_of_other(List **locks, Node *stmt)
 	switch (nodeTag(stmt))
 	{
 		case T_CreateTrigStmt:
-			(void) pgm_lockset_add_named(locks, ((CreateTrigStmt *) stmt)->relation,
-										 ShareRowExclusiveLock, ACL_TRIGGER);
+			lock_with_partitions(locks, ((CreateTrigStmt *) stmt)->relation,
+								 ShareRowExclusiveLock, ACL_TRIGGER);
 			break;
 		case T_RuleStmt:
 			(void) pgm_lockset_add_named(locks, ((RuleStmt *) stmt)->relation,
@@ -370,6 +361,9 @@ locks_of_other(List **locks, Node *stmt)
 				(void) pgm_lockset_add_named(locks, ((ClusterStmt *) stmt)->relation,
 											 AccessExclusiveLock, ACL_NO_RIGHTS);
 			break;
+		case T_CommentStmt:
+			locks_of_comment(locks, (CommentStmt *) stmt);
+			break;
 		case T_VacuumStmt:
 			locks_of_vacuum(locks, (VacuumStmt *) stmt);
 			break;
@@ -395,7 +389,7 @@ pgm_locks_of(Node *stmt)
 	switch (nodeTag(stmt))
 	{
 		case T_AlterTableStmt:
-			locks_of_alter_table(&locks, (AlterTableStmt *) stmt);
+			pgm_locks_of_alter_table(&locks, (AlterTableStmt *) stmt);
 			break;
 		case T_CreateStmt:
 			locks_of_create_table(&locks, (CreateStmt *) stmt);
@@ -413,8 +407,7 @@ pgm_locks_of(Node *stmt)
 			locks_of_rename(&locks, (RenameStmt *) stmt);
 			break;
 		case T_TruncateStmt:
-			lock_all_named(&locks, ((TruncateStmt *) stmt)->relations,
-						   AccessExclusiveLock, ACL_TRUNCATE);
+			locks_of_truncate(&locks, (TruncateStmt *) stmt);
 			break;
 		case T_LockStmt:
 			lock_all_named(&locks, ((LockStmt *) stmt)->relations,

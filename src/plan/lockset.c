@@ -22,8 +22,10 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "plan/lockset.h"
@@ -101,11 +103,33 @@ pgm_lockset_add_children(List **locks, Oid relid, LOCKMODE mode)
 }
 
 /*
+ * Does a foreign key involve a column on that side?  Any, if attnum is 0.
+ */
+static bool
+key_has_column(HeapTuple constraint, AttrNumber side, AttrNumber attnum)
+{
+	bool		isnull;
+	Datum		keys = SysCacheGetAttr(CONSTROID, constraint, side, &isnull);
+	int16	   *attnums;
+
+	if (attnum == 0 || isnull)
+		return attnum == 0;
+	attnums = (int16 *) ARR_DATA_PTR(DatumGetArrayTypeP(keys));
+	for (int i = 0; i < ARR_DIMS(DatumGetArrayTypeP(keys))[0]; i++)
+	{
+		if (attnums[i] == attnum)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Lock the tables that foreign keys of a table refer to; the one of that name
- * only, if it is given.
+ * only, or those of that column only, if given.
  */
 void
-pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint, LOCKMODE mode)
+pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint,
+						   AttrNumber attnum, LOCKMODE mode)
 {
 	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -120,8 +144,34 @@ pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint, LOCK
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 
 		if (con->contype == CONSTRAINT_FOREIGN &&
-			(constraint == NULL || strcmp(NameStr(con->conname), constraint) == 0))
+			(constraint == NULL || strcmp(NameStr(con->conname), constraint) == 0) &&
+			key_has_column(tuple, Anum_pg_constraint_conkey, attnum))
 			pgm_lockset_add(locks, con->confrelid, mode,
+							pgm_relation_is_owned(relid, GetUserId()));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Lock the tables whose foreign keys refer to a table; to that column only, if
+ * given.  There is no index for this.
+ */
+void
+pgm_lockset_add_referencing(List **locks, Oid relid, AttrNumber attnum, LOCKMODE mode)
+{
+	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_confrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (key_has_column(tuple, Anum_pg_constraint_confkey, attnum))
+			pgm_lockset_add(locks, ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, mode,
 							pgm_relation_is_owned(relid, GetUserId()));
 	}
 	systable_endscan(scan);

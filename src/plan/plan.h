@@ -92,6 +92,11 @@ typedef struct PgmProbeResult
 extern PgmProbe *pgm_probe_create(void);
 extern PgmProbeResult pgm_probe_statement(PgmProbe *probe, const PgmStatement *statement);
 
+/* alter_effects.c */
+extern bool pgm_effects_makes_sequence(const ColumnDef *column);
+extern void pgm_effects_of_command(Oid relid, const AlterTableCmd *cmd,
+								   bool *rewrites, bool *scans);
+
 /* effects.c */
 typedef enum PgmEffect
 {
@@ -112,7 +117,6 @@ typedef struct PgmPlanLine
 	bool		transactional;
 } PgmPlanLine;
 
-extern bool pgm_effects_makes_sequence(const ColumnDef *column);
 extern List *pgm_effects_of(const PgmScript *script, bool trusted);
 
 #endif							/* PGM_PLAN_H */

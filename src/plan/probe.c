@@ -253,7 +253,6 @@ needs_server(const Clone *clone, const AlterTableCmd *cmd)
 		case AT_AlterColumnType:
 		case AT_SetNotNull:
 		case AT_DropNotNull:
-		case AT_DropExpression:
 		case AT_SetAccessMethod:
 			return true;
 		default:

@@ -176,9 +176,28 @@ handle_up(PgmReader *reader, Word marker, Word rest)
 	}
 }
 
+/*
+ * A compensation happens once: it has no place in an order, and no way back but
+ * another compensation.
+ */
+static void
+refuse_in_compensation(PgmReader *reader, Word marker)
+{
+	const char *sql = reader->script->sql;
+
+	if (reader->script->name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("marker \"%.*s\" is not allowed in a compensation",
+						marker.end - marker.start, sql + marker.start),
+				 errhint("Register a migration if it has to be undone, ordered or repeated."),
+				 pgm_script_errposition(sql, marker.start)));
+}
+
 static void
 handle_down(PgmReader *reader, Word marker, Word rest)
 {
+	refuse_in_compensation(reader, marker);
 	refuse_rest(reader, marker, rest);
 	begin_part(reader, PGM_PART_DOWN, marker, rest);
 }
@@ -200,6 +219,7 @@ handle_check(PgmReader *reader, Word marker, Word rest)
 static void
 handle_repeatable(PgmReader *reader, Word marker, Word rest)
 {
+	refuse_in_compensation(reader, marker);
 	refuse_rest(reader, marker, rest);
 	if (reader->kind_marked)
 		refuse_repeated(reader, marker);
@@ -210,6 +230,7 @@ handle_repeatable(PgmReader *reader, Word marker, Word rest)
 static void
 handle_seed(PgmReader *reader, Word marker, Word rest)
 {
+	refuse_in_compensation(reader, marker);
 	refuse_rest(reader, marker, rest);
 	if (reader->kind_marked)
 		refuse_repeated(reader, marker);
@@ -298,6 +319,7 @@ read_names(PgmReader *reader, Word marker, Word rest)
 static void
 handle_requires(PgmReader *reader, Word marker, Word rest)
 {
+	refuse_in_compensation(reader, marker);
 	if (reader->requires_marked)
 		refuse_repeated(reader, marker);
 	reader->requires_marked = true;
@@ -307,6 +329,7 @@ handle_requires(PgmReader *reader, Word marker, Word rest)
 static void
 handle_conflicts(PgmReader *reader, Word marker, Word rest)
 {
+	refuse_in_compensation(reader, marker);
 	if (reader->conflicts_marked)
 		refuse_repeated(reader, marker);
 	reader->conflicts_marked = true;
