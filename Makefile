@@ -51,6 +51,7 @@ OBJS = \
 	src/api/apply.o \
 	src/api/compensate.o \
 	src/api/grants.o \
+	src/api/guard.o \
 	src/api/load.o \
 	src/api/plan.o \
 	src/api/record.o \
@@ -90,15 +91,24 @@ REGRESS = \
 	verify \
 	record \
 	status \
-	arguments \
+	plan \
+	plan_more \
 	online_refused \
+	arguments \
 	rights \
 	trust \
 	hostile \
 	hostile_plan
 
 # test/isolation/specs and test/isolation/expected
-ISOLATION =
+ISOLATION = \
+	apply_same \
+	apply_opposite \
+	register_apply \
+	readers \
+	row_locks \
+	old_snapshot \
+	drop_extension
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
 
 TAP_TESTS = 1
