@@ -51,7 +51,6 @@ OBJS = \
 	src/api/apply.o \
 	src/api/compensate.o \
 	src/api/grants.o \
-	src/api/guard.o \
 	src/api/load.o \
 	src/api/plan.o \
 	src/api/record.o \
