@@ -51,6 +51,7 @@ OBJS = \
 	src/api/apply.o \
 	src/api/compensate.o \
 	src/api/grants.o \
+	src/api/guard.o \
 	src/api/load.o \
 	src/api/plan.o \
 	src/api/record.o \

@@ -138,14 +138,14 @@ pgmigrate_plan(PG_FUNCTION_ARGS)
 	name = pgm_args_text(fcinfo, 0, "name");
 
 	migration = pgm_api_fetch(name, for_update);
-	if (!pgm_rights_sees_all() && !pgm_rights_has_role(migration->registered_by))
+	if (!pgm_rights_sees_all() && !pgm_rights_has_role(&migration->author))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for migration \"%s\"", name)));
 	script = pgm_api_read(migration);
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(lc, pgm_effects_of(script, pgm_rights_trusts(migration->registered_by)))
+	foreach(lc, pgm_effects_of(script, pgm_rights_trusts(&migration->author)))
 		put_line(fcinfo, script, (PgmPlanLine *) lfirst(lc));
 	return (Datum) 0;
 }

@@ -45,11 +45,11 @@ same_string(const char *a, const char *b)
 static void
 check_ownership(const PgmMigration *migration)
 {
-	if (!pgm_rights_has_role(migration->registered_by))
+	if (!pgm_rights_has_role(&migration->author))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for migration \"%s\"", migration->name),
-				 errdetail("It was registered by role \"%s\".", migration->registered_by),
+				 errdetail("It was registered by role \"%s\".", migration->author.name),
 				 errhint("Only members of that role can replace or unregister it.")));
 }
 
@@ -59,14 +59,14 @@ check_ownership(const PgmMigration *migration)
  * Who may replace it makes it its own by registering it again.
  */
 static void
-adopt_migration(const PgmMigration *migration, const char *author)
+adopt_migration(const PgmMigration *migration, const PgmAuthor *author)
 {
-	if (pgm_rights_trusts(migration->registered_by) ||
-		!pgm_rights_has_role(migration->registered_by))
+	if (pgm_rights_trusts(&migration->author) ||
+		!pgm_rights_has_role(&migration->author))
 		return;
 	pgm_store_set_author(migration->name, author);
 	ereport(NOTICE,
-			(errmsg("migration \"%s\" is now registered by role \"%s\"", migration->name, author)));
+			(errmsg("migration \"%s\" is now registered by role \"%s\"", migration->name, author->name)));
 }
 
 /*
@@ -84,7 +84,7 @@ replace_migration(const PgmMigration *old, PgmMigration *new, const PgmScript *s
 			pgm_script_same(pgm_api_read(old),
 							script))
 		{
-			adopt_migration(old, new->registered_by);
+			adopt_migration(old, &new->author);
 			return "unchanged";
 		}
 		if (old->kind == PGM_KIND_VERSIONED || new->kind != old->kind)
@@ -95,7 +95,7 @@ replace_migration(const PgmMigration *old, PgmMigration *new, const PgmScript *s
 					 errhint("Register the change as a migration of its own, or roll this one back first.")));
 	}
 	else if (same_text &&
-			 strcmp(old->registered_by, new->registered_by) == 0 &&
+			 old->author.oid == new->author.oid && old->author.cluster == new->author.cluster &&
 			 (new->description == NULL || same_string(old->description, new->description)) &&
 			 (new->source == NULL || same_string(old->source, new->source)))
 		return "unchanged";
@@ -137,7 +137,7 @@ pgm_register_script(const char *name, const char *text, const char *checksum,
 	new.conflicts = script->conflicts;
 	new.description = description ? unconstify(char *, description) : script->description;
 	new.source = unconstify(char *, source);
-	new.registered_by = GetUserNameFromId(GetUserId(), false);
+	new.author = pgm_rights_current_author();
 
 	(void) pgm_extension_lock();
 	old = pgm_store_fetch_migration(name, for_update);

@@ -45,9 +45,9 @@ problem_text(const PgmGraph *graph, const PgmNode *node)
 	}
 	if (!node->migration->transactional)
 		return pstrdup("cannot run in a transaction");
-	if (!pgm_rights_trusts(node->migration->registered_by))
+	if (!pgm_rights_trusts(&node->migration->author))
 		return psprintf("registered by role \"%s\", whose code must not run as yours",
-						node->migration->registered_by);
+						node->migration->author.name);
 	return NULL;
 }
 
@@ -98,14 +98,14 @@ pgmigrate_status(PG_FUNCTION_ARGS)
 	sees_all = pgm_rights_sees_all();
 	for (int i = 0; i < graph->ranked_count; i++)
 	{
-		if (sees_all || pgm_rights_has_role(graph->ranked[i]->migration->registered_by))
+		if (sees_all || pgm_rights_has_role(&graph->ranked[i]->migration->author))
 			put_row(fcinfo, graph, graph->ranked[i]);
 	}
 	for (int i = 0; i < graph->count; i++)
 	{
 		const PgmNode *node = &graph->nodes[i];
 
-		if (node->rank < 0 && (sees_all || pgm_rights_has_role(node->migration->registered_by)))
+		if (node->rank < 0 && (sees_all || pgm_rights_has_role(&node->migration->author)))
 			put_row(fcinfo, graph, node);
 	}
 	return (Datum) 0;

@@ -31,7 +31,7 @@ static void
 check_down(const char *name)
 {
 	const bool	for_update = false;
-	PgmMigration *migration = pgm_store_fetch_migration(name, for_update);
+	PgmMigration *migration = pgm_api_fetch(name, for_update);
 	PgmScript  *script = pgm_api_read(migration);
 
 	if (!script->parts[PGM_PART_DOWN].present)

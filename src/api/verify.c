@@ -58,8 +58,8 @@ try_verify(void *arg)
 	trial->has_part = trial->execution.script->parts[PGM_PART_VERIFY].present;
 	if (!trial->has_part)
 		return;
-	pgm_rights_check_author(migration->name, migration->registered_by);
-	trial->execution.confined = pgm_rights_must_confine(migration->registered_by);
+	pgm_rights_check_author(migration->name, &migration->author);
+	trial->execution.confined = pgm_rights_must_confine(&migration->author);
 	pgm_look(&trial->execution, PGM_PART_VERIFY);
 }
 
@@ -144,11 +144,14 @@ pgmigrate_verify_all(PG_FUNCTION_ARGS)
 	{
 		const PgmNode *node = graph->ranked[i];
 		const bool	for_update = false;
+		PgmMigration *migration = NULL;
 		MemoryContext caller = MemoryContextSwitchTo(work);
 
 		CHECK_FOR_INTERRUPTS();
 		if (node->applied)
-			(void) verify(fcinfo, pgm_store_fetch_migration(node->migration->name, for_update));
+			migration = pgm_store_fetch_migration(node->migration->name, for_update);
+		if (migration != NULL)
+			(void) verify(fcinfo, migration);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(work);
 	}

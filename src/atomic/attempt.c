@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "common/pg_prng.h"
+#include "storage/proc.h"
 #include "utils/timestamp.h"
 
 #include "atomic/atomic.h"
@@ -24,8 +25,9 @@
 #include "base/lock.h"
 #include "base/wait.h"
 
-/* How often to look what an attempt waits for, at most. */
-#define WATCH_INTERVAL_MS	10
+/* How often to look what an attempt waits for. */
+#define WATCH_MIN_MS	2
+#define WATCH_MAX_MS	25
 
 static bool
 is_lock_failure(const ErrorData *error)
@@ -46,6 +48,21 @@ report_wait(const ErrorData *error)
 }
 
 /*
+ * Often enough to look at least once before a wait is given up.
+ */
+static int
+watch_interval(void)
+{
+	int			shortest = 2 * WATCH_MAX_MS;
+
+	if (pgm_lock_timeout > 0)
+		shortest = Min(shortest, pgm_lock_timeout);
+	if (LockTimeout > 0)
+		shortest = Min(shortest, LockTimeout);
+	return Max(shortest / 2, WATCH_MIN_MS);
+}
+
+/*
  * One attempt.  Returns its error with those in the way, also where the server
  * did not name them.
  */
@@ -55,7 +72,7 @@ attempt(PgmSubxactBody body, void *arg)
 	const bool	keep = true;
 	ErrorData  *error;
 
-	pgm_lock_watch_begin(Max(pgm_lock_timeout / 2, WATCH_INTERVAL_MS));
+	pgm_lock_watch_begin(watch_interval());
 	error = pgm_subxact_run(body, arg, keep);
 	pgm_lock_watch_end();
 

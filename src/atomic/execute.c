@@ -27,6 +27,7 @@
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -47,7 +48,7 @@ static void
 finder_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
 	((FalseFinder *) self)->has_boolean =
-		typeinfo->natts > 0 && TupleDescAttr(typeinfo, 0)->atttypid == BOOLOID;
+		typeinfo->natts > 0 && getBaseType(TupleDescAttr(typeinfo, 0)->atttypid) == BOOLOID;
 }
 
 static bool

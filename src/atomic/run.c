@@ -120,7 +120,7 @@ run_job(PgmJob *job)
 			elog(ERROR, "migration \"%s\" is gone", job->migration);
 		execution.script = pgm_script_read(migration->name, migration->script,
 										   migration->conforming_strings);
-		execution.confined = pgm_rights_must_confine(migration->registered_by);
+		execution.confined = pgm_rights_must_confine(&migration->author);
 		run.checksum = migration->checksum;
 	}
 	else

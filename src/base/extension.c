@@ -8,8 +8,8 @@
  * another, without deadlock among them, and keeps the extension from being
  * dropped under them.  It is an ordinary lock of the transaction: it needs no
  * session, so a transaction-pooling proxy does no harm, and it is gone when the
- * client is.  Nobody else can take one in conflict with it, since nobody has more
- * than SELECT there; autovacuum gives way by itself.
+ * client is.  Plain users cannot take one in conflict with it, since they have no
+ * more than SELECT there; autovacuum gives way by itself.
  *
  * Bookkeeping is done as the owner of the extension, with a search_path that
  * leads to nothing a user could have written.
@@ -132,11 +132,13 @@ pgm_extension_lock(void)
 		if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
 		{
 			LOCKTAG		tag;
+			char	   *blockers;
 
 			SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+			blockers = pgm_lock_blockers(&tag, ShareUpdateExclusiveLock);
 			ereport(NOTICE,
 					(errmsg("waiting for another session that runs or registers migrations"),
-					 errdetail_internal("%s", pgm_lock_blockers(&tag, ShareUpdateExclusiveLock))));
+					 errdetail_internal("%s", blockers)));
 			start = GetCurrentTimestamp();
 			LockRelationOid(relid, ShareUpdateExclusiveLock);
 			waited = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());

@@ -41,7 +41,7 @@ static const char *const blockers_sql =
 "  left(regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 200)), E'\\n' ORDER BY a.xact_start)"
 " FROM pg_stat_activity a WHERE a.pid = ANY ($1) OR a.pid IN"
 " (SELECT l.pid FROM pg_locks l WHERE NOT l.granted AND l.relation = $2"
-"  AND l.database = $3 AND l.pid <> pg_backend_pid())";
+"  AND l.database = $3 AND l.mode = ANY ($4) AND l.pid <> pg_backend_pid())";
 
 /*
  * Process IDs of those that hold a lock in conflict with the given one.  A
@@ -68,6 +68,23 @@ conflicting_pids(const LOCKTAG *tag, LOCKMODE mode)
 }
 
 /*
+ * Names of the modes that conflict with one, as text[].
+ */
+static Datum
+conflicting_modes(LOCKMODE mode)
+{
+	Datum		names[MaxLockMode];
+	int			n = 0;
+
+	for (LOCKMODE other = AccessShareLock; other <= MaxLockMode; other++)
+	{
+		if (DoLockModesConflict(mode, other))
+			names[n++] = CStringGetTextDatum(GetLockmodeName(DEFAULT_LOCKMETHOD, other));
+	}
+	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/*
  * One line for each session that is in the way of a lock: process, user, age of
  * its transaction and query, as far as the current user may see them.  The
  * string lives in the current context.
@@ -76,8 +93,8 @@ char *
 pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {INT4ARRAYOID, OIDOID, OIDOID};
-	Datum		values[3];
+	Oid			types[] = {INT4ARRAYOID, OIDOID, OIDOID, TEXTARRAYOID};
+	Datum		values[4];
 	int			guc_level = NewGUCNestLevel();
 	char	   *text = NULL;
 	char	   *result;
@@ -87,6 +104,7 @@ pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode)
 	values[1] = ObjectIdGetDatum(tag->locktag_type == LOCKTAG_RELATION ?
 								 tag->locktag_field2 : InvalidOid);
 	values[2] = ObjectIdGetDatum(tag->locktag_field1);
+	values[3] = conflicting_modes(mode);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
@@ -110,15 +128,17 @@ void
 pgm_lock_relation(Oid relid, LOCKMODE mode)
 {
 	LOCKTAG		tag;
+	char	   *blockers;
 
 	if (ConditionalLockRelationOid(relid, mode))
 		return;
 
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	blockers = pgm_lock_blockers(&tag, mode);
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 			 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(relid)),
-			 errdetail_internal("%s", pgm_lock_blockers(&tag, mode)),
+			 errdetail_internal("%s", blockers),
 			 errhint("End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself.")));
 }
 

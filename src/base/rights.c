@@ -9,8 +9,9 @@
  * has these rights anyway.  Otherwise registering a migration and waiting for
  * the superuser to apply it would be a way to become superuser.
  *
- * Roles are recorded by name, since history is dumped and restored elsewhere.
- * A name that no role bears is nobody's.
+ * An author is recorded by OID, so that who gets the name of a role that was
+ * dropped does not get what it registered.  Restored into another cluster, where
+ * OIDs mean nothing, authors go by their names.
  *
  * IDENTIFICATION
  *	  src/base/rights.c
@@ -19,12 +20,14 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/extension.h"
 #include "base/rights.h"
@@ -44,38 +47,64 @@ pgm_rights_sees_all(void)
 }
 
 /*
- * Has the current user the rights of that role?  Then it sees what the role did,
- * and may replace what it registered.  What a role left that is gone belongs to
- * superusers.
+ * The current user, as an author.
+ */
+PgmAuthor
+pgm_rights_current_author(void)
+{
+	PgmAuthor	author;
+
+	author.oid = GetUserId();
+	author.name = GetUserNameFromId(author.oid, false);
+	author.cluster = (int64) GetSystemIdentifier();
+	return author;
+}
+
+/*
+ * The role that an author is now, or InvalidOid if it is gone.
+ */
+static Oid
+find_role(const PgmAuthor *author)
+{
+	if (author->cluster != (int64) GetSystemIdentifier())
+		return get_role_oid(author->name, true);
+	return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(author->oid)) ?
+		author->oid : InvalidOid;
+}
+
+/*
+ * Has the current user the rights of an author?  Then it sees what the author
+ * did, and may replace what it registered.  What an author left that is gone
+ * belongs to superusers.
  */
 bool
-pgm_rights_has_role(const char *role)
+pgm_rights_has_role(const PgmAuthor *author)
 {
-	Oid			roleid = get_role_oid(role, true);
+	Oid			role = find_role(author);
 
-	if (!OidIsValid(roleid))
+	if (!OidIsValid(role))
 		return superuser();
-	return has_privs_of_role(GetUserId(), roleid);
+	return has_privs_of_role(GetUserId(), role);
 }
 
 /*
  * Could the author do as that user whatever it likes, without us?
  */
 static bool
-author_has_rights_of(Oid author, Oid user)
+author_has_rights_of(Oid role, Oid user)
 {
-	return has_privs_of_role(author, user) || author == pgm_extension_owner();
+	return has_privs_of_role(role, user) || role == pgm_extension_owner();
 }
 
 /*
  * May code of this author run as the current user?
  */
 bool
-pgm_rights_trusts(const char *author)
+pgm_rights_trusts(const PgmAuthor *author)
 {
-	Oid			authorid = get_role_oid(author, true);
+	Oid			role = find_role(author);
 
-	return OidIsValid(authorid) && author_has_rights_of(authorid, GetUserId());
+	return OidIsValid(role) && author_has_rights_of(role, GetUserId());
 }
 
 /*
@@ -84,36 +113,36 @@ pgm_rights_trusts(const char *author)
  * leads back to a user whose rights the author may not have.
  */
 bool
-pgm_rights_must_confine(const char *author)
+pgm_rights_must_confine(const PgmAuthor *author)
 {
-	Oid			authorid = get_role_oid(author, false);
+	Oid			role = find_role(author);
 
-	return !author_has_rights_of(authorid, GetSessionUserId()) ||
-		!author_has_rights_of(authorid, GetAuthenticatedUserId());
+	return !author_has_rights_of(role, GetSessionUserId()) ||
+		!author_has_rights_of(role, GetAuthenticatedUserId());
 }
 
 /*
  * Throw unless a migration of this author may run as the current user.
  */
 void
-pgm_rights_check_author(const char *migration, const char *author)
+pgm_rights_check_author(const char *migration, const PgmAuthor *author)
 {
 	char	   *user;
 
 	if (pgm_rights_trusts(author))
 		return;
-	if (!OidIsValid(get_role_oid(author, true)))
+	if (!OidIsValid(find_role(author)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to run migration \"%s\"", migration),
-				 errdetail("It was registered by role \"%s\", which does not exist any more.", author),
+				 errdetail("It was registered by role \"%s\", which does not exist any more.", author->name),
 				 errhint("Review the script and have a superuser register it again.")));
 	user = GetUserNameFromId(GetUserId(), false);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to run migration \"%s\" as role \"%s\"", migration, user),
 			 errdetail("It was registered by role \"%s\", which has not the rights of role \"%s\".",
-					   author, user),
+					   author->name, user),
 			 errhint("Review the script and register it as role \"%s\", or run it as a role of which \"%s\" is a member.",
-					 user, author)));
+					 user, author->name)));
 }

@@ -79,7 +79,7 @@ check_apply(const PgmGraph *graph, const PgmNode *node)
 	const char *name = node->migration->name;
 	const char *other;
 
-	pgm_rights_check_author(name, node->migration->registered_by);
+	pgm_rights_check_author(name, &node->migration->author);
 
 	switch (pgm_graph_problem(graph, node, &other))
 	{
@@ -107,8 +107,11 @@ check_apply(const PgmGraph *graph, const PgmNode *node)
 
 	if (!node->migration->transactional)
 	{
-		PgmMigration *full = pgm_store_fetch_migration(name, false);
+		const bool	for_update = false;
+		PgmMigration *full = pgm_store_fetch_migration(name, for_update);
 
+		if (full == NULL)
+			elog(ERROR, "migration \"%s\" is gone", name);
 		pgm_classify_check_part(pgm_script_read(name, full->script, full->conforming_strings),
 								PGM_PART_UP);
 	}
@@ -207,7 +210,7 @@ pgm_queue_check_undo(PgmGraph *graph, List *nodes)
 		PgmNode    *node = (PgmNode *) lfirst(lc);
 		ListCell   *ld;
 
-		pgm_rights_check_author(node->migration->name, node->migration->registered_by);
+		pgm_rights_check_author(node->migration->name, &node->migration->author);
 		foreach(ld, node->dependents)
 		{
 			PgmNode    *dependent = (PgmNode *) lfirst(ld);

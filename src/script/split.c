@@ -78,6 +78,13 @@ check_statement(const PgmScript *script, PgmPart part, const PgmStatement *state
 				 errhint("Remove it: a migration is a transaction already."),
 				 pgm_script_errposition(statement->source, location)));
 
+	if (IsA(stmt, DeclareCursorStmt))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s is not allowed in a migration", GetCommandTagName(CreateCommandTag(stmt))),
+				 errhint("Use a DO block to go through rows."),
+				 pgm_script_errposition(statement->source, location)));
+
 	if (IsA(stmt, CopyStmt) && ((CopyStmt *) stmt)->filename == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

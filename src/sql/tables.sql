@@ -14,6 +14,8 @@ CREATE TABLE migrate.migration (
 	description text,
 	source text,
 	registered_by text NOT NULL,
+	registered_by_oid oid NOT NULL,
+	registered_in bigint NOT NULL,
 	registered_at timestamptz NOT NULL,
 	applied_run bigint
 );
@@ -30,6 +32,8 @@ COMMENT ON COLUMN migrate.migration.conflicts IS 'migrations that must not be ap
 COMMENT ON COLUMN migrate.migration.description IS 'what the migration is for';
 COMMENT ON COLUMN migrate.migration.source IS 'where the script came from';
 COMMENT ON COLUMN migrate.migration.registered_by IS 'role that registered the script, and whose code it is';
+COMMENT ON COLUMN migrate.migration.registered_by_oid IS 'OID of that role';
+COMMENT ON COLUMN migrate.migration.registered_in IS 'system identifier of the cluster in which it was registered';
 COMMENT ON COLUMN migrate.migration.registered_at IS 'when the script was registered or replaced';
 COMMENT ON COLUMN migrate.migration.applied_run IS 'run that brought it into the applied state, or NULL';
 
@@ -100,6 +104,24 @@ COMMENT ON COLUMN migrate.run_statement.duration_ms IS 'time it took, in millise
 COMMENT ON COLUMN migrate.run_statement.rows IS 'rows it processed';
 COMMENT ON COLUMN migrate.run_statement.wal_bytes IS 'WAL it wrote, in bytes';
 COMMENT ON COLUMN migrate.run_statement.sql IS 'the statement';
+
+-- What stands in these tables is run as somebody, and believed.  Privileges are
+-- not enough: members of pg_write_all_data have them on every table.
+CREATE FUNCTION migrate.guard()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'pgmigrate_guard'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.guard() IS 'keeps everybody but the extension from writing its tables';
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.migration
+	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.run
+	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.run_statement
+	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
+ALTER TABLE migrate.migration ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE migrate.run ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE migrate.run_statement ENABLE ALWAYS TRIGGER guard;
 
 -- Migrations and history survive dump and restore.
 SELECT pg_catalog.pg_extension_config_dump('migrate.migration', '');

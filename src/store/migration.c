@@ -26,12 +26,14 @@
 /* Columns that every reading query begins with, in this order. */
 #define MIGRATION_COLUMNS \
 	"m.name, m.kind, m.state, m.checksum, m.conforming_strings, m.transactional," \
-	" m.requires, m.conflicts, m.registered_by, m.applied_run"
+	" m.requires, m.conflicts, m.registered_by, m.registered_by_oid, m.registered_in," \
+	" m.applied_run"
 
 enum
 {
 	COL_NAME = 1, COL_KIND, COL_STATE, COL_CHECKSUM, COL_CONFORMING_STRINGS,
-	COL_TRANSACTIONAL, COL_REQUIRES, COL_CONFLICTS, COL_REGISTERED_BY, COL_APPLIED_RUN,
+	COL_TRANSACTIONAL, COL_REQUIRES, COL_CONFLICTS, COL_REGISTERED_BY,
+	COL_REGISTERED_BY_OID, COL_REGISTERED_IN, COL_APPLIED_RUN,
 	/* of one migration */
 	COL_SCRIPT, COL_DESCRIPTION, COL_SOURCE,
 	/* of the overview */
@@ -66,16 +68,19 @@ read_row(int row)
 	m->transactional = DatumGetBool(pgm_query_datum(row, COL_TRANSACTIONAL, &isnull));
 	m->requires = string_list(row, COL_REQUIRES);
 	m->conflicts = string_list(row, COL_CONFLICTS);
-	m->registered_by = pgm_query_text(row, COL_REGISTERED_BY);
+	m->author.name = pgm_query_text(row, COL_REGISTERED_BY);
+	m->author.oid = DatumGetObjectId(pgm_query_datum(row, COL_REGISTERED_BY_OID, &isnull));
+	m->author.cluster = DatumGetInt64(pgm_query_datum(row, COL_REGISTERED_IN, &isnull));
 	run = pgm_query_datum(row, COL_APPLIED_RUN, &isnull);
 	m->applied_run = isnull ? 0 : DatumGetInt64(run);
 	return m;
 }
 
 /*
- * One migration, or NULL.  With for_update its row stays locked to the end of
- * the transaction; a transaction whose snapshot is older than the row gets a
- * serialization failure then, instead of applying something twice.
+ * One migration, as it is committed, or NULL.  With for_update its row stays
+ * locked to the end of the transaction; a transaction whose snapshot is older
+ * than the row gets a serialization failure then, instead of applying something
+ * twice.
  */
 PgmMigration *
 pgm_store_fetch_migration(const char *name, bool for_update)
@@ -96,14 +101,19 @@ pgm_store_fetch_migration(const char *name, bool for_update)
 
 	values[0] = CStringGetTextDatum(name);
 	pgm_query_begin(&scope);
-	pgm_query_run(for_update ? &lock : &look, values, NULL);
-	if (SPI_processed == 0 && for_update && IsolationUsesXactSnapshot())
-	{
+	if (!for_update)
 		pgm_query_run_latest(&look, values, NULL);
-		if (SPI_processed > 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not serialize access due to concurrent update")));
+	else
+	{
+		pgm_query_run(&lock, values, NULL);
+		if (SPI_processed == 0 && IsolationUsesXactSnapshot())
+		{
+			pgm_query_run_latest(&look, values, NULL);
+			if (SPI_processed > 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("could not serialize access due to concurrent update")));
+		}
 	}
 	if (SPI_processed > 0)
 	{
@@ -158,14 +168,27 @@ pgm_store_fetch_overview(int *count)
 }
 
 /*
+ * Throw unless the last query changed the one row that is meant.  It can be gone
+ * if the script that ran dropped the extension and created it again.
+ */
+static void
+check_one_row(const char *name)
+{
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" is gone", name)));
+}
+
+/*
  * What insert and replace have in common.  The state is pending in both.
  */
 static void
 write_migration(PgmQuery *query, const PgmMigration *m)
 {
 	PgmQueryScope scope;
-	Datum		values[11];
-	char		nulls[12] = "           ";
+	Datum		values[13];
+	char		nulls[14] = "             ";
 
 	values[0] = CStringGetTextDatum(m->name);
 	values[1] = CStringGetTextDatum(pgm_kind_name(m->kind));
@@ -177,7 +200,9 @@ write_migration(PgmQuery *query, const PgmMigration *m)
 	values[7] = pgm_args_text_array(m->conflicts);
 	values[8] = m->description ? CStringGetTextDatum(m->description) : (Datum) 0;
 	values[9] = m->source ? CStringGetTextDatum(m->source) : (Datum) 0;
-	values[10] = CStringGetTextDatum(m->registered_by);
+	values[10] = CStringGetTextDatum(m->author.name);
+	values[11] = ObjectIdGetDatum(m->author.oid);
+	values[12] = Int64GetDatum(m->author.cluster);
 	if (m->description == NULL)
 		nulls[8] = 'n';
 	if (m->source == NULL)
@@ -185,12 +210,13 @@ write_migration(PgmQuery *query, const PgmMigration *m)
 
 	pgm_query_begin(&scope);
 	pgm_query_run(query, values, nulls);
+	check_one_row(m->name);
 	pgm_query_end(&scope);
 }
 
 #define WRITE_TYPES \
 	{TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, TEXTARRAYOID, TEXTARRAYOID, \
-	TEXTOID, TEXTOID, TEXTOID}
+	TEXTOID, TEXTOID, TEXTOID, OIDOID, INT8OID}
 
 void
 pgm_store_insert_migration(const PgmMigration *migration)
@@ -198,10 +224,10 @@ pgm_store_insert_migration(const PgmMigration *migration)
 	static PgmQuery query = {
 		"INSERT INTO migrate.migration (name, kind, state, script, checksum,"
 		" conforming_strings, transactional, requires, conflicts, description, source,"
-		" registered_by, registered_at)"
-		" VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11,"
+		" registered_by, registered_by_oid, registered_in, registered_at)"
+		" VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
 		" statement_timestamp())",
-		SPI_OK_INSERT, 11, WRITE_TYPES
+		SPI_OK_INSERT, 13, WRITE_TYPES
 	};
 
 	write_migration(&query, migration);
@@ -217,27 +243,32 @@ pgm_store_replace_migration(const PgmMigration *migration)
 		"UPDATE migrate.migration SET kind = $2, state = 'pending', script = $3,"
 		" checksum = $4, conforming_strings = $5, transactional = $6, requires = $7,"
 		" conflicts = $8, description = $9, source = $10, registered_by = $11,"
+		" registered_by_oid = $12, registered_in = $13,"
 		" registered_at = statement_timestamp() WHERE name = $1",
-		SPI_OK_UPDATE, 11, WRITE_TYPES
+		SPI_OK_UPDATE, 13, WRITE_TYPES
 	};
 
 	write_migration(&query, migration);
 }
 
 void
-pgm_store_set_author(const char *name, const char *author)
+pgm_store_set_author(const char *name, const PgmAuthor *author)
 {
 	static PgmQuery query = {
-		"UPDATE migrate.migration SET registered_by = $2 WHERE name = $1",
-		SPI_OK_UPDATE, 2, {TEXTOID, TEXTOID}
+		"UPDATE migrate.migration SET registered_by = $2, registered_by_oid = $3,"
+		" registered_in = $4 WHERE name = $1",
+		SPI_OK_UPDATE, 4, {TEXTOID, TEXTOID, OIDOID, INT8OID}
 	};
 	PgmQueryScope scope;
-	Datum		values[2];
+	Datum		values[4];
 
 	values[0] = CStringGetTextDatum(name);
-	values[1] = CStringGetTextDatum(author);
+	values[1] = CStringGetTextDatum(author->name);
+	values[2] = ObjectIdGetDatum(author->oid);
+	values[3] = Int64GetDatum(author->cluster);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
+	check_one_row(name);
 	pgm_query_end(&scope);
 }
 
@@ -254,6 +285,7 @@ pgm_store_delete_migration(const char *name)
 	values[0] = CStringGetTextDatum(name);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
+	check_one_row(name);
 	pgm_query_end(&scope);
 }
 
@@ -275,5 +307,6 @@ pgm_store_set_state(const char *name, PgmState state, int64 run_id)
 	values[2] = Int64GetDatum(run_id);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
+	check_one_row(name);
 	pgm_query_end(&scope);
 }

@@ -14,6 +14,7 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
+#include "base/rights.h"
 #include "base/types.h"
 
 /* A row of migrate.migration. */
@@ -30,7 +31,7 @@ typedef struct PgmMigration
 	List	   *conflicts;		/* of char * */
 	char	   *description;	/* or NULL */
 	char	   *source;			/* or NULL */
-	char	   *registered_by;
+	PgmAuthor	author;
 	int64		applied_run;	/* 0 if none */
 
 	/* Of the run that applied it, in an overview only. */
@@ -73,7 +74,7 @@ extern PgmMigration *pgm_store_fetch_migration(const char *name, bool for_update
 extern PgmMigration **pgm_store_fetch_overview(int *count);
 extern void pgm_store_insert_migration(const PgmMigration *migration);
 extern void pgm_store_replace_migration(const PgmMigration *migration);
-extern void pgm_store_set_author(const char *name, const char *author);
+extern void pgm_store_set_author(const char *name, const PgmAuthor *author);
 extern void pgm_store_delete_migration(const char *name);
 extern void pgm_store_set_state(const char *name, PgmState state, int64 run_id);
 
