@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_constraint.h"
 #include "commands/tablecmds.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
@@ -89,6 +90,17 @@ lock_key_partners(List **locks, Oid relid, AttrNumber attnum)
 }
 
 /*
+ * Is that constraint one that foreign keys can refer to?
+ */
+static bool
+is_key(Oid relid, const char *name)
+{
+	Oid			conid = get_relation_constraint_oid(relid, name, true);
+
+	return OidIsValid(conid) && OidIsValid(get_constraint_index(conid));
+}
+
+/*
  * The locks of one command on other tables than its own.
  */
 static void
@@ -104,7 +116,7 @@ locks_of_command(List **locks, Oid relid, AlterTableCmd *cmd)
 			break;
 		case AT_DropConstraint:
 			pgm_lockset_add_referenced(locks, relid, cmd->name, 0, AccessExclusiveLock);
-			if (cmd->behavior == DROP_CASCADE)
+			if (cmd->behavior == DROP_CASCADE && is_key(relid, cmd->name))
 				pgm_lockset_add_referencing(locks, relid, 0, AccessExclusiveLock);
 			break;
 		case AT_ValidateConstraint:

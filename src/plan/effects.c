@@ -170,7 +170,8 @@ find_effects(Survey *survey, PgmPlanLine *line)
 			line->scans = PGM_EFFECT_YES;
 			break;
 		case T_VacuumStmt:
-			line->scans = PGM_EFFECT_YES;
+			/* ANALYZE reads a sample. */
+			line->scans = effect(((VacuumStmt *) stmt)->is_vacuumcmd);
 			break;
 		case T_UpdateStmt:
 		case T_DeleteStmt:
@@ -255,7 +256,9 @@ checks_foreign_key(Node *stmt)
 static void
 find_further_effects(const PgmPlanLine *first, PgmPlanLine *line)
 {
-	if (attaches_partition(line->statement->raw->stmt))
+	if (IsA(line->statement->raw->stmt, CreateStmt) && get_rel_relispartition(line->relid))
+		line->scans = PGM_EFFECT_YES;	/* the default partition */
+	else if (attaches_partition(line->statement->raw->stmt))
 		line->scans = has_checks(line->relid) ? PGM_EFFECT_UNKNOWN : PGM_EFFECT_YES;
 	else if (has_superclass(line->relid) && has_subclass(first->relid))
 	{

@@ -32,6 +32,8 @@ locks_of_create_table(List **locks, CreateStmt *stmt)
 {
 	ListCell   *lc;
 
+	if (stmt->if_not_exists && OidIsValid(pgm_lockset_find(stmt->relation)))
+		return;
 	foreach(lc, stmt->inhRelations)
 	{
 		bool		partition = stmt->partbound != NULL;

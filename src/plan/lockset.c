@@ -125,7 +125,8 @@ key_has_column(HeapTuple constraint, AttrNumber side, AttrNumber attnum)
 
 /*
  * Lock the tables that foreign keys of a table refer to; the one of that name
- * only, or those of that column only, if given.
+ * only, or those of that column only, if given.  Those that a partition has from
+ * its parent stay with that.
  */
 void
 pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint,
@@ -143,7 +144,7 @@ pgm_lockset_add_referenced(List **locks, Oid relid, const char *constraint,
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 
-		if (con->contype == CONSTRAINT_FOREIGN &&
+		if (con->contype == CONSTRAINT_FOREIGN && !OidIsValid(con->conparentid) &&
 			(constraint == NULL || strcmp(NameStr(con->conname), constraint) == 0) &&
 			key_has_column(tuple, Anum_pg_constraint_conkey, attnum))
 			pgm_lockset_add(locks, con->confrelid, mode,
