@@ -99,6 +99,7 @@ SET search_path = pg_catalog;
 SET client_min_messages = warning;
 DROP EXTENSION pgmigrate;
 CREATE SCHEMA migrate AUTHORIZATION regress_migrate_mallory;
+\set SHOW_CONTEXT never
 CREATE EXTENSION pgmigrate;
 DROP SCHEMA migrate;
 DROP OWNED BY regress_migrate_mallory CASCADE;

@@ -94,7 +94,9 @@ SELECT session_username = session_user AS session, current_username FROM migrate
 -- the settings of the extension
 SELECT name, setting, unit, context, short_desc FROM pg_settings WHERE name LIKE 'pgmigrate.%' ORDER BY name;
 SET pgmigrate.out_of_order = 'perhaps';
+\set VERBOSITY sqlstate
 SET pgmigrate.lock_timeout = -1;
+\set VERBOSITY default
 SET pgmigrate.nonsense = 1;
 
 SET client_min_messages = warning;
