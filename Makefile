@@ -82,6 +82,7 @@ REGRESS = \
 	refused \
 	split \
 	encoding \
+	load \
 	apply \
 	settings \
 	errors \

@@ -1,0 +1,1 @@
+﻿INSERT INTO lo.t VALUES (10, 'ten')

@@ -1,0 +1,2 @@
+-- migrate:seed
+INSERT INTO lo.t VALUES (1, 'seed');
