@@ -38,7 +38,7 @@ $$, 'and all members are in the schema');
 
 SELECT is_empty($$
 	SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
-	WHERE refclassid = 'pg_proc'::regclass AND deptype <> 'e' AND refobjid IN
+	WHERE refclassid = 'pg_proc'::regclass AND deptype <> 'e' AND classid <> 'pg_trigger'::regclass AND refobjid IN
 		(SELECT oid FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace)
 $$, 'nothing depends on the functions');
 

@@ -25,7 +25,8 @@ $$, ARRAY[
 	'status(OUT name text, OUT state text, OUT kind text, OUT applied_at timestamp with time zone, OUT applied_by text, '
 		'OUT duration_ms double precision, OUT waits_for text[], OUT problem text) SETOF record',
 	'grant_to(role regrole, rights text) void',
-	'revoke_from(role regrole) void'], 'signatures');
+	'revoke_from(role regrole) void',
+	'guard() trigger'], 'signatures');
 
 PREPARE names_where(text) AS
 SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace AND CASE $1

@@ -26,6 +26,8 @@ conflicts text[] not null
 description text
 source text
 registered_by text not null
+registered_by_oid oid not null
+registered_in bigint not null
 registered_at timestamp with time zone not null
 applied_run bigint'], 'columns of migration');
 
@@ -105,9 +107,11 @@ SELECT is_empty($$
 	AND NOT coalesce('security_barrier=true' = ANY (reloptions), false)
 $$, 'views are security barriers');
 
-SELECT is_empty($$
-	SELECT tgname FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%'
-$$, 'no trigger');
+SELECT results_eq($$
+	SELECT tgrelid::regclass::text, tgname::text COLLATE "default", tgenabled::text, tgfoid::regproc::text
+	FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%' ORDER BY 1
+$$, $$VALUES ('migrate.migration', 'guard', 'A', 'migrate.guard'), ('migrate.run', 'guard', 'A', 'migrate.guard'),
+	('migrate.run_statement', 'guard', 'A', 'migrate.guard')$$, 'each table is guarded, always');
 
 SELECT is_empty($$
 	SELECT pg_describe_object(classid, objid, objsubid)

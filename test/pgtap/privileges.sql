@@ -1,7 +1,7 @@
 -- Who may do what: PUBLIC next to nothing, and each of the three sets of rights
 -- its functions and those of the sets below.
 BEGIN;
-SELECT plan(28);
+SELECT plan(38);
 
 SET client_min_messages = warning;
 CREATE ROLE pgmigrate_plain;
@@ -49,7 +49,7 @@ SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_admin')
 SELECT set_eq($$
 	SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace
 	EXCEPT SELECT pg_temp.executable('pgmigrate_admin')$$,
-	ARRAY['grant_to', 'revoke_from'], 'the rest is for the owner');
+	ARRAY['grant_to', 'revoke_from', 'guard'], 'the rest is for the owner');
 SELECT is_empty($$SELECT less, name FROM (VALUES ('pgmigrate_monitor', 'pgmigrate_operator'), ('pgmigrate_operator', 'pgmigrate_admin')) s (less, more),
 		pg_temp.executable(less) name WHERE name NOT IN (SELECT pg_temp.executable(more))$$,
 	'each set has what the one below has');
@@ -82,6 +82,16 @@ GRANT EXECUTE ON FUNCTION migrate.grant_to(regrole, text), migrate.revoke_from(r
 SET ROLE pgmigrate_plain;
 SELECT throws_ok($$SELECT migrate.grant_to('pgmigrate_plain', 'admin')$$, '42501', NULL, 'grant_to() is for the owner');
 SELECT throws_ok($$SELECT migrate.revoke_from('pgmigrate_admin')$$, '42501', NULL, 'revoke_from() is for the owner');
+RESET ROLE;
+
+-- Nobody but the extension writes its tables.
+GRANT pg_write_all_data, pg_read_all_data TO pgmigrate_plain;
+SET ROLE pgmigrate_plain;
+SELECT throws_ok(format(command, name), '42501', NULL, format(command, name))
+FROM unnest(ARRAY['migration', 'run', 'run_statement']) name,
+	unnest(ARRAY['INSERT INTO migrate.%s DEFAULT VALUES', 'DELETE FROM migrate.%s',
+		'TRUNCATE migrate.%s']) command;
+SELECT throws_ok('UPDATE migrate.migration SET registered_by = registered_by', '42501', NULL, 'UPDATE of migration');
 RESET ROLE;
 
 -- Owners.

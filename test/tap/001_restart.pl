@@ -66,8 +66,8 @@ sub interrupt
 	$node->poll_query_until('postgres',
 		"SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'victim'");
 	is($node->safe_psql('postgres', q(SELECT to_regclass('slow'), to_regclass('wait'),
-		(SELECT count(*) FROM migrate.run), (SELECT count(*) FROM pg_locks
-		WHERE mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')))),
+		(SELECT count(*) FROM migrate.run), (SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+		WHERE backend_type = 'client backend' AND mode NOT IN ('AccessShareLock', 'ExclusiveLock')))),
 		"||$before|0", "$name: no object, no record, no lock");
 	return;
 }

@@ -92,6 +92,18 @@ is($node->safe_psql('copy_tar', $objects), $catalogs, 'plain: objects and their 
 is($node->safe_psql('copy_tar', q(SELECT migrate.compensate('after', 'SELECT 1'))),
 	$last + 1, 'plain: the next run gets a new id');
 
+# In another cluster roles are who bears their name.
+my $other = new_node('other');
+$other->safe_psql('postgres', q(CREATE DATABASE copy TEMPLATE template0;
+	CREATE ROLE operator LOGIN; CREATE ROLE admin; CREATE ROLE monitor;));
+$other->command_ok([ 'pg_restore', '--exit-on-error', '--dbname', $other->connstr('copy'), "$dir/custom" ],
+	'pg_restore into another cluster');
+is($other->safe_psql('copy', q(SELECT name FROM migrate.verify() WHERE passed)),
+	'001_applied', 'another cluster: verify');
+is($other->safe_psql('copy', q(SELECT migrate.apply('004_pending'))), 'applied', 'another cluster: apply');
+is($other->safe_psql('copy', q(SELECT count(*) FROM migrate.plan('004_pending')), extra_params => [ '-U', 'operator' ]),
+	'1', 'another cluster: grants');
+
 # Without data there is the extension, and no records.
 $node->command_ok([ 'pg_dump', '--schema-only', '--file', "$dir/schema.sql",
 	$node->connstr('postgres') ], 'pg_dump --schema-only');

@@ -32,8 +32,8 @@ my $traces = q(
 	UNION ALL SELECT 'pg_event_trigger', evtname, NULL FROM pg_event_trigger
 	UNION ALL SELECT 'pg_roles', rolname, NULL FROM pg_roles
 	UNION ALL SELECT 'pg_db_role_setting', setconfig::text, NULL FROM pg_db_role_setting
-	UNION ALL SELECT 'pg_locks', locktype, mode FROM pg_locks WHERE locktype = 'advisory'
-		OR mode = 'ShareUpdateExclusiveLock'
+	UNION ALL SELECT 'pg_locks', locktype, mode FROM pg_locks JOIN pg_stat_activity USING (pid)
+		WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
 	ORDER BY 1, 2, 3;);
 
 my $work = q(

@@ -44,7 +44,7 @@ sub client { return $node->background_psql('postgres', extra_params => [ '-d', $
 sub waiting
 {
 	return $node->poll_query_until('postgres',
-		"SELECT count(*) = $_[0] FROM pg_locks WHERE locktype = 'object' AND NOT granted");
+		"SELECT count(*) = $_[0] FROM pg_locks WHERE NOT granted");
 }
 
 # Ask for something, and get the answer later.
@@ -117,8 +117,8 @@ is($node->safe_psql('postgres', q(SELECT count(*), count(DISTINCT migration) FRO
 	WHERE action = 'apply')), '9|9', 'each migration was applied once');
 
 # The server connections of the pool are as they were.
-is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_locks
-	WHERE locktype IN ('object', 'advisory') OR mode = 'AccessExclusiveLock')),
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+	WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())),
 	'0', 'no lock sticks');
 my @three = map { client() } 1 .. 3;
 $_->query_safe('BEGIN; SELECT 1') foreach @three;

@@ -39,7 +39,7 @@ my @attacks = (
 	"ALTER TABLE eve.filled ALTER a TYPE bigint USING eve.steal_immutable(a)",
 	"CREATE INDEX ON eve.filled (eve.steal_immutable(a))",
 	"CREATE MATERIALIZED VIEW eve.mv AS SELECT eve.steal('matview')",
-	"DECLARE c CURSOR WITH HOLD FOR SELECT eve.steal('cursor')",
+	"DO \$\$DECLARE r record; BEGIN FOR r IN SELECT eve.steal('cursor') LOOP END LOOP; END\$\$",
 	"CREATE FUNCTION eve.late() RETURNS boolean BEGIN ATOMIC SELECT eve.steal('body'); END; SELECT eve.late()",
 	"SELECT eve.steal('nested'), migrate.status()",
 	"CREATE OPERATOR eve.+ (FUNCTION = eve.steal_sum, LEFTARG = int, RIGHTARG = int);"

@@ -51,9 +51,12 @@ author_case('dropped', 'author', 'DROP ROLE author', operator => '42501', boss =
 $node->safe_psql('postgres', q(CREATE ROLE author LOGIN SUPERUSER));
 author_case('re-created with less', 'author', 'DROP ROLE author; CREATE ROLE author LOGIN',
 	operator => '42501', boss => '42501');
-$node->safe_psql('postgres', q(ALTER ROLE author SUPERUSER));
-author_case('renamed', 'author', 'ALTER ROLE author RENAME TO former', operator => '42501', boss => '42501');
-author_case('name taken over', 'former', 'ALTER ROLE former RENAME TO author; CREATE ROLE former LOGIN',
+$node->safe_psql('postgres', q(SELECT migrate.grant_to('author', 'admin')));
+author_case('re-created with more', 'author', q(SELECT migrate.revoke_from('author'); DROP ROLE author;
+	CREATE ROLE author LOGIN SUPERUSER), operator => '42501', boss => '42501');
+author_case('renamed', 'author', 'ALTER ROLE author RENAME TO former', operator => '00000', boss => '00000');
+$node->safe_psql('postgres', q(CREATE ROLE small LOGIN; SELECT migrate.grant_to('small', 'admin')));
+author_case('a name of somebody else', 'small', 'ALTER ROLE small RENAME TO tiny; ALTER ROLE former RENAME TO small',
 	operator => '42501', boss => '42501');
 
 # Membership counts as it is when the script is run, and in one direction only.
@@ -64,7 +67,7 @@ $node->safe_psql('postgres', q(GRANT eve TO operator));
 author_case('the caller is a member of the author', 'eve', 'SELECT 1', operator => '42501');
 $node->safe_psql('postgres', q(REVOKE eve FROM operator));
 author_case('extension owner', $super, 'SELECT 1', operator => '00000', boss => '00000');
-my @loot = grep { !/^(eve|$super|operator operator (superuser|member of the caller|extension owner)$|boss boss (superuser|extension owner)$)/ } loot($node);
+my @loot = grep { !/^(eve|$super|operator operator (superuser|renamed|member of the caller|extension owner)$|boss boss (superuser|renamed|extension owner)$)/ } loot($node);
 is(join("\n", @loot), '', 'nothing else was run');
 
 # A script of a shared role is applied by its members as that role only.
@@ -84,7 +87,7 @@ my @escapes = (
 	"SELECT set_config('role', 'none', false)", 'RESET ALL', 'DISCARD ALL',
 	'DO $$BEGIN RESET ROLE; END$$', "DO \$\$BEGIN EXECUTE 'SET SESSION AUTHORIZATION DEFAULT'; END\$\$",
 	'ALTER ROLE eve SUPERUSER', 'INSERT INTO eve.trapped VALUES (1); SET CONSTRAINTS ALL DEFERRED',
-	"PREPARE escape AS SELECT eve.steal('prepared')", "DECLARE c CURSOR WITH HOLD FOR SELECT eve.steal('held')",
+	"PREPARE escape AS SELECT eve.steal('prepared')", "DO \$\$BEGIN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT eve.steal(''held'')'; END\$\$",
 	'CREATE TABLE pg_temp.pg_class (a int)', 'SET search_path = eve');
 my ($register, $number) = ('', 0);
 foreach my $escape (@escapes)

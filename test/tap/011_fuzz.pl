@@ -153,6 +153,8 @@ is($node->safe_psql('postgres', q(SELECT r.id, step, sqlstate, left(message, 200
 	WHERE sqlstate IN ('XX000', 'XX001', 'XX002', 'HALF!') OR sqlstate ~ '^58' AND step <> 'call' ORDER BY 1)), '', 'no internal error, nothing half registered');
 is($node->safe_psql('postgres', q(SELECT r.id, step, f.call, sqlstate, left(message, 200), left(context, 200) FROM result r JOIN fuzz f USING (id)
 	WHERE sqlstate <> '00000'
+		-- the server itself does not say where this is
+		AND message !~ '^unrecognized partitioning strategy'
 		AND coalesce(context, '') !~ '(script of|statement [0-9]+|compensation).*, line [0-9]+'
 		AND message !~ 'line [0-9]+|at position [0-9]+|argument "|migration "|(migration|file) name|rights "|mode "|outcome "|byte sequence for encoding|directory|relative path|online runs'
 	ORDER BY 1 LIMIT 20)), '', 'every error says where');
