@@ -76,7 +76,7 @@ pgmigrate_apply(PG_FUNCTION_ARGS)
 	check_mode(pgm_args_text(fcinfo, 1, "mode"));
 
 	waited_ms = pgm_extension_lock();
-	graph = pgm_queue_graph();
+	graph = pgm_queue_graph_for_run();
 	node = pgm_queue_find(graph, name);
 	if (node->applied)
 		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
@@ -102,7 +102,7 @@ pgmigrate_apply_all(PG_FUNCTION_ARGS)
 	upto = pgm_args_optional_text(fcinfo, 0, "upto");
 
 	waited_ms = pgm_extension_lock();
-	graph = pgm_queue_graph();
+	graph = pgm_queue_graph_for_run();
 	if (upto != NULL)
 		last = pgm_queue_find(graph, upto);
 	jobs = jobs_for(pgm_queue_all(graph, last));

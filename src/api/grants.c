@@ -149,6 +149,7 @@ pgmigrate_grant_to(PG_FUNCTION_ARGS)
 	role = get_role(fcinfo);
 	level = parse_level(pgm_args_text(fcinfo, 1, "rights"));
 
+	(void) pgm_extension_lock();
 	pgm_query_begin(&scope);
 	execute_command(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", functions_of(level), role));
 	execute_command(psprintf("GRANT SELECT ON ALL TABLES IN SCHEMA migrate TO %s", role));
@@ -169,6 +170,7 @@ pgmigrate_revoke_from(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("migrate.revoke_from()");
 	role = get_role(fcinfo);
 
+	(void) pgm_extension_lock();
 	pgm_query_begin(&scope);
 	execute_command(psprintf("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA migrate FROM %s", role));
 	execute_command(psprintf("REVOKE ALL ON ALL TABLES IN SCHEMA migrate FROM %s", role));

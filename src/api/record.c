@@ -99,7 +99,7 @@ pgmigrate_baseline(PG_FUNCTION_ARGS)
 	upto = pgm_args_text(fcinfo, 0, "upto");
 
 	(void) pgm_extension_lock();
-	graph = pgm_queue_graph();
+	graph = pgm_queue_graph_for_run();
 	last = pgm_queue_find(graph, upto);
 	if (last->rank < 0)
 		pgm_queue_refuse_cycle(graph, last);

@@ -91,7 +91,7 @@ pgmigrate_rollback(PG_FUNCTION_ARGS)
 	name = pgm_args_text(fcinfo, 0, "name");
 
 	waited_ms = pgm_extension_lock();
-	graph = pgm_queue_graph();
+	graph = pgm_queue_graph_for_run();
 	undo(graph, list_make1(find_applied(graph, name)), waited_ms);
 	PG_RETURN_TEXT_P(cstring_to_text("rolled_back"));
 }
@@ -129,7 +129,7 @@ pgmigrate_rollback_to(PG_FUNCTION_ARGS)
 	name = pgm_args_text(fcinfo, 0, "name");
 
 	waited_ms = pgm_extension_lock();
-	graph = pgm_queue_graph();
+	graph = pgm_queue_graph_for_run();
 	target = find_applied(graph, name);
 	for (int i = 0; i < graph->count; i++)
 	{

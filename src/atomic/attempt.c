@@ -86,6 +86,17 @@ attempt(PgmSubxactBody body, void *arg)
 }
 
 /*
+ * The transaction has locks from before the call, which it cannot give back: if
+ * it slept with them, the application would stand still.  Throws the error.
+ */
+static void
+refuse_to_wait(ErrorData *error)
+{
+	error->hint = pstrdup("The transaction holds locks already, so it does not wait for more. Use a transaction of its own for each call, or one call of migrate.apply_all().");
+	ReThrowError(error);
+}
+
+/*
  * Run body(arg) in a subtransaction, again and again until it got its locks, and
  * call failed(arg, ...) after each try in vain with the time that was lost.
  * Throws what the body throws otherwise, and at last that too.
@@ -102,6 +113,8 @@ pgm_attempt_run(PgmSubxactBody body, PgmAttemptFailed failed, void *arg)
 			return;
 		if (!is_lock_failure(error) || tries > pgm_lock_retries)
 			ReThrowError(error);
+		if (pgm_lock_holds_strong())
+			refuse_to_wait(error);
 		if (tries == 1)
 			report_wait(error);
 		FreeErrorData(error);

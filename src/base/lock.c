@@ -22,6 +22,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -142,6 +143,37 @@ pgm_lock_relation(Oid relid, LOCKMODE mode)
 			 errhint("End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself.")));
 }
 
+/*
+ * Does this transaction hold a lock on a table that makes others wait, other than
+ * on the extension's own and on what it made itself?
+ */
+bool
+pgm_lock_holds_strong(void)
+{
+	const char *sql =
+		"SELECT 1 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+		" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND l.locktype = 'relation'"
+		" AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',"
+		"  'AccessExclusiveLock')"
+		" AND c.xmin IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid"
+		" LIMIT 1";
+	const bool	read_only = false;
+	const long	all_rows = 0;
+	int			guc_level = NewGUCNestLevel();
+	bool		result;
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	SPI_connect();
+	if (SPI_execute(sql, read_only, all_rows) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for locks");
+	result = SPI_processed > 0;
+	SPI_finish();
+	AtEOXact_GUC(true, guc_level);
+	return result;
+}
+
 /* What the process was last seen waiting for; written by the timer's handler. */
 static TimeoutId watch_timeout = MAX_TIMEOUTS;
 static volatile sig_atomic_t watch_seen = false;
@@ -150,13 +182,17 @@ static LOCKMODE watch_mode;
 
 /*
  * Runs in the signal handler.  While we wait, the lock that we wait for stays
- * where it is, and MyProc says which it is.
+ * where it is, and MyProc says which it is.  A fatal error does not come back to
+ * stop the timer, so this can run until the process is gone.
  */
 static void
 watch_handler(void)
 {
-	const LOCK *lock = MyProc->waitLock;
+	const LOCK *lock;
 
+	if (proc_exit_inprogress || MyProc == NULL)
+		return;
+	lock = MyProc->waitLock;
 	if (lock == NULL)
 		return;
 	watch_tag = lock->tag;

@@ -28,7 +28,7 @@
 typedef struct Survey
 {
 	const PgmScript *script;
-	PgmProbe   *probe;			/* or NULL if the server must not be asked */
+	bool		trusted;		/* may the script's code be evaluated? */
 	List	   *created;		/* RangeVars of tables that the script makes */
 	List	   *lines;			/* of PgmPlanLine * */
 } Survey;
@@ -37,16 +37,6 @@ static PgmEffect
 effect(bool yes)
 {
 	return yes ? PGM_EFFECT_YES : PGM_EFFECT_NO;
-}
-
-/*
- * May the statement be tried on a copy of the table?  It runs as the table's
- * owner there, so who planned it has to have that owner's rights.
- */
-static bool
-may_probe(const Survey *survey, Oid relid)
-{
-	return survey->probe != NULL && pgm_relation_is_owned(relid, GetUserId());
 }
 
 /*
@@ -85,54 +75,52 @@ remember_created(Survey *survey, Node *stmt)
 }
 
 /*
- * What the server says of an ALTER TABLE.
+ * What is known of an ALTER TABLE without asking, and whether the server has to
+ * be asked for the rest.  It runs as the table's owner then, so who planned it has
+ * to have that owner's rights.
  */
-static PgmProbeResult
-probe_alter(Survey *survey, const PgmPlanLine *line)
-{
-	const PgmProbeResult nothing = {true, false, false};
-	const PgmProbeResult unknown = {false, false, false};
-
-	if (!OidIsValid(line->relid))
-		return makes_table(survey, line->statement->raw->stmt) ? nothing : unknown;
-
-	switch (get_rel_relkind(line->relid))
-	{
-		case RELKIND_RELATION:
-		case RELKIND_PARTITIONED_TABLE:
-			return may_probe(survey, line->relid) ?
-				pgm_probe_statement(survey->probe, line->statement) : unknown;
-		case RELKIND_MATVIEW:
-			return unknown;
-		default:
-			return nothing;		/* has no rows */
-	}
-}
-
 static void
 alter_effects(Survey *survey, PgmPlanLine *line)
 {
 	const AlterTableStmt *stmt = (AlterTableStmt *) line->statement->raw->stmt;
-	PgmProbeResult result = probe_alter(survey, line);
 	bool		rewrites = false;
 	bool		scans = false;
+	bool		known = true;
+	ListCell   *lc;
 
-	if (OidIsValid(line->relid))
+	if (!OidIsValid(line->relid))
+		known = makes_table(survey, line->statement->raw->stmt);
+	else
 	{
-		ListCell   *lc;
+		char		relkind = get_rel_relkind(line->relid);
 
 		foreach(lc, stmt->cmds)
 			pgm_effects_of_command(line->relid, lfirst_node(AlterTableCmd, lc), &rewrites, &scans);
+		if (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE)
+		{
+			known = false;
+			line->ask = survey->trusted && pgm_relation_is_owned(line->relid, GetUserId());
+		}
+		else if (relkind == RELKIND_MATVIEW)
+			known = false;
 	}
-	line->rewrites = effect(rewrites || result.rewrites);
-	line->scans = effect(scans || result.scans || line->rewrites == PGM_EFFECT_YES);
-	if (!result.known)
-	{
-		if (!rewrites)
-			line->rewrites = PGM_EFFECT_UNKNOWN;
-		if (!scans && !rewrites)
-			line->scans = PGM_EFFECT_UNKNOWN;
-	}
+
+	line->rewrites = rewrites ? PGM_EFFECT_YES : known ? PGM_EFFECT_NO : PGM_EFFECT_UNKNOWN;
+	line->scans = rewrites || scans ? PGM_EFFECT_YES : known ? PGM_EFFECT_NO : PGM_EFFECT_UNKNOWN;
+}
+
+/*
+ * Add what the server said of a statement.
+ */
+static void
+add_answer(PgmPlanLine *line, PgmProbeResult answer)
+{
+	if (!answer.known)
+		return;
+	if (line->rewrites == PGM_EFFECT_UNKNOWN)
+		line->rewrites = effect(answer.rewrites);
+	if (line->scans == PGM_EFFECT_UNKNOWN)
+		line->scans = effect(answer.scans || line->rewrites == PGM_EFFECT_YES);
 }
 
 /*
@@ -283,10 +271,12 @@ add_line(Survey *survey, const PgmStatement *statement, const PgmLock *lock)
 	return line;
 }
 
+/*
+ * The lines of a script, with all that is known without asking.
+ */
 static void
-survey_script(void *arg)
+survey_script(Survey *survey)
 {
-	Survey	   *survey = (Survey *) arg;
 	ListCell   *lc;
 
 	foreach(lc, pgm_script_statements(survey->script, PGM_PART_UP))
@@ -306,9 +296,59 @@ survey_script(void *arg)
 
 			if (first == NULL)
 				find_effects(survey, first = line);
-			else
-				find_further_effects(first, line);
+			line->first = first;
 		}
+	}
+}
+
+/* The lines on tables of one owner, for pgm_subxact_run(). */
+typedef struct Question
+{
+	Oid			owner;
+	List	   *lines;			/* of PgmPlanLine *, of all owners */
+} Question;
+
+static void
+ask_server(void *arg)
+{
+	Question   *question = (Question *) arg;
+	PgmProbe   *probe = pgm_probe_create();
+	ListCell   *lc;
+
+	foreach(lc, question->lines)
+	{
+		PgmPlanLine *line = (PgmPlanLine *) lfirst(lc);
+
+		if (line->ask && pgm_probe_owner(line->relid) == question->owner)
+			add_answer(line, pgm_probe_statement(probe, line->statement));
+	}
+}
+
+/*
+ * Ask the server about the tables of each owner by themselves.  Code of an owner
+ * can run then, as that owner, and must not leave anything behind for the next.
+ */
+static void
+ask_for_each_owner(List *lines)
+{
+	List	   *owners = NIL;
+	ListCell   *lc;
+
+	foreach(lc, lines)
+	{
+		PgmPlanLine *line = (PgmPlanLine *) lfirst(lc);
+
+		if (line->ask)
+			owners = list_append_unique_oid(owners, pgm_probe_owner(line->relid));
+	}
+	foreach(lc, owners)
+	{
+		Question	question = {lfirst_oid(lc), lines};
+		const bool	keep = false;
+		ErrorData  *error = pgm_subxact_run(ask_server, &question, keep);
+
+		if (error != NULL)
+			ReThrowError(error);
 	}
 }
 
@@ -320,11 +360,17 @@ survey_script(void *arg)
 List *
 pgm_effects_of(const PgmScript *script, bool trusted)
 {
-	Survey		survey = {script, trusted ? pgm_probe_create() : NULL, NIL, NIL};
-	const bool	keep = false;
-	ErrorData  *error = pgm_subxact_run(survey_script, &survey, keep);
+	Survey		survey = {script, trusted, NIL, NIL};
+	ListCell   *lc;
 
-	if (error != NULL)
-		ReThrowError(error);
+	survey_script(&survey);
+	ask_for_each_owner(survey.lines);
+	foreach(lc, survey.lines)
+	{
+		PgmPlanLine *line = (PgmPlanLine *) lfirst(lc);
+
+		if (line->first != NULL && line->first != line)
+			find_further_effects(line->first, line);
+	}
 	return survey.lines;
 }

@@ -58,6 +58,7 @@ extern List *pgm_graph_waits_for(const PgmGraph *graph, const PgmNode *node);
 
 /* queue.c */
 extern PgmGraph *pgm_queue_graph(void);
+extern PgmGraph *pgm_queue_graph_for_run(void);
 extern PgmNode *pgm_queue_find(const PgmGraph *graph, const char *name);
 extern List *pgm_queue_one(PgmGraph *graph, PgmNode *node);
 extern List *pgm_queue_all(PgmGraph *graph, PgmNode *last);
@@ -89,6 +90,7 @@ typedef struct PgmProbeResult
 	bool		scans;
 } PgmProbeResult;
 
+extern Oid	pgm_probe_owner(Oid relid);
 extern PgmProbe *pgm_probe_create(void);
 extern PgmProbeResult pgm_probe_statement(PgmProbe *probe, const PgmStatement *statement);
 
@@ -115,6 +117,8 @@ typedef struct PgmPlanLine
 	PgmEffect	rewrites;
 	PgmEffect	scans;
 	bool		transactional;
+	bool		ask;			/* has the server to be asked? */
+	struct PgmPlanLine *first;	/* line of the same statement's first relation */
 } PgmPlanLine;
 
 extern List *pgm_effects_of(const PgmScript *script, bool trusted);

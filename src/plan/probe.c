@@ -16,7 +16,9 @@
  * table's owner wrote, and planning them can call functions.  So the copy
  * belongs to the table's owner and everything but its bare creation happens as
  * that role in a security-restricted operation.  What this role may not do
- * makes the answer unknown, never wrong.
+ * makes the answer unknown, never wrong.  What its code leaves in the temporary
+ * schema would be found by the next owner's statements: a probe is for tables of
+ * one owner, and what it did is rolled back before the next begins.
  *
  * IDENTIFICATION
  *	  src/plan/probe.c
@@ -71,8 +73,11 @@ typedef struct Trial
 	PgmProbeResult result;
 } Trial;
 
-static Oid
-owner_of(Oid relid)
+/*
+ * Owner of a table.
+ */
+Oid
+pgm_probe_owner(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -141,9 +146,14 @@ run_utility(Node *stmt, const char *source)
 static void
 copy_checks(const Clone *clone)
 {
+	const bool	keep_settings = false;
+	int			guc_level = NewGUCNestLevel();
 	SPITupleTable *rows;
 	uint64		count;
 
+	/* Otherwise names without a schema are looked for in pg_temp first. */
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	run_sql(psprintf("SELECT pg_catalog.format('ALTER TABLE pg_temp.%s ADD CONSTRAINT %%I %%s',"
 					 " conname, pg_catalog.pg_get_constraintdef(oid))"
 					 " FROM pg_catalog.pg_constraint"
@@ -154,6 +164,7 @@ copy_checks(const Clone *clone)
 	count = SPI_processed;
 	for (uint64 i = 0; i < count; i++)
 		run_sql(SPI_getvalue(rows->vals[i], rows->tupdesc, 1));
+	AtEOXact_GUC(keep_settings, guc_level);
 }
 
 /*
@@ -205,7 +216,7 @@ find_or_make_clone(PgmProbe *probe, Oid relid)
 	caller = MemoryContextSwitchTo(probe->context);
 	clone = palloc(sizeof(Clone));
 	clone->original = relid;
-	clone->owner = owner_of(relid);
+	clone->owner = pgm_probe_owner(relid);
 	clone->name = makeRangeVar("pg_temp", psprintf("pgmigrate_probe_%u", relid), -1);
 	MemoryContextSwitchTo(caller);
 
@@ -324,6 +335,7 @@ try_statement(void *arg)
 	Trial	   *trial = (Trial *) arg;
 	AlterTableStmt *stmt = (AlterTableStmt *) trial->statement->raw->stmt;
 	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, false);
+	const bool	keep_settings = false;
 	int			guc_level = NewGUCNestLevel();
 	Clone	   *clone;
 	OwnerScope	scope;
@@ -350,12 +362,12 @@ try_statement(void *arg)
 	trial->result.rewrites = relfilenode_of(clone->relid) != relfilenode;
 	trial->result.scans = scans_of(clone->relid) != scans;
 	SPI_finish();
-	AtEOXact_GUC(true, guc_level);
+	AtEOXact_GUC(keep_settings, guc_level);
 }
 
 /*
- * A probe for the statements of one script, to be used inside a subtransaction
- * that is rolled back afterwards.
+ * A probe for the statements of one script on tables of one owner, to be used
+ * inside a subtransaction that is rolled back afterwards.
  */
 PgmProbe *
 pgm_probe_create(void)

@@ -30,6 +30,16 @@ pgm_queue_graph(void)
 }
 
 /*
+ * The same for who is going to run some of them, and holds the lock for it.
+ */
+PgmGraph *
+pgm_queue_graph_for_run(void)
+{
+	pgm_store_check_snapshot();
+	return pgm_queue_graph();
+}
+
+/*
  * The migration of that name; throws if there is none.
  */
 PgmNode *

@@ -35,6 +35,12 @@ pgm_source_checksum(const char *data, int length)
 	return hex;
 }
 
+static void
+source_error_context(void *arg)
+{
+	errcontext("script of migration \"%s\"", (const char *) arg);
+}
+
 /*
  * The text of a file's bytes, palloc'd: without a byte order mark, in the
  * database's encoding.  Throws for what is not UTF-8, with the line.
@@ -44,8 +50,8 @@ pgm_source_decode(const char *name, const char *data, int length)
 {
 	int			valid = pg_encoding_verifymbstr(PG_UTF8, data, length);
 	int			skip = 0;
+	ErrorContextCallback callback;
 	char	   *sql;
-	char	   *converted;
 
 	if (valid < length)
 		ereport(ERROR,
@@ -57,8 +63,11 @@ pgm_source_decode(const char *name, const char *data, int length)
 
 	if (length >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
 		skip = 3;
-	sql = pnstrdup(data + skip, length - skip);
-
-	converted = pg_any_to_server(sql, length - skip, PG_UTF8);
-	return converted;
+	callback.callback = source_error_context;
+	callback.arg = unconstify(char *, name);
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	sql = pg_any_to_server(pnstrdup(data + skip, length - skip), length - skip, PG_UTF8);
+	error_context_stack = callback.previous;
+	return sql;
 }

@@ -78,11 +78,12 @@ check_statement(const PgmScript *script, PgmPart part, const PgmStatement *state
 				 errhint("Remove it: a migration is a transaction already."),
 				 pgm_script_errposition(statement->source, location)));
 
-	if (IsA(stmt, DeclareCursorStmt))
+	/* They outlive the run, and what it does again after a missed lock. */
+	if (IsA(stmt, DeclareCursorStmt) || IsA(stmt, PrepareStmt))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("%s is not allowed in a migration", GetCommandTagName(CreateCommandTag(stmt))),
-				 errhint("Use a DO block to go through rows."),
+				 errhint("Use a DO block, which leaves nothing behind in the session."),
 				 pgm_script_errposition(statement->source, location)));
 
 	if (IsA(stmt, CopyStmt) && ((CopyStmt *) stmt)->filename == NULL)

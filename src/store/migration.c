@@ -168,6 +168,37 @@ pgm_store_fetch_overview(int *count)
 }
 
 /*
+ * Throw if the transaction's snapshot does not show what is applied by now: what
+ * a migration needs would be there, but its statements could not see it.
+ */
+void
+pgm_store_check_snapshot(void)
+{
+	static PgmQuery query = {
+		"SELECT sum(hashtextextended(concat_ws(' ', m.name, m.state, m.applied_run), 0))::text"
+		" FROM migrate.migration m",
+		SPI_OK_SELECT, 0, {0}
+	};
+	PgmQueryScope scope;
+	char	   *seen;
+	char	   *latest;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, NULL, NULL);
+	seen = pgm_query_text(0, 1);
+	pgm_query_run_latest(&query, NULL, NULL);
+	latest = pgm_query_text(0, 1);
+	if ((seen == NULL) != (latest == NULL) || (seen != NULL && strcmp(seen, latest) != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update of migrations"),
+				 errhint("Try the transaction again.")));
+	pgm_query_end(&scope);
+}
+
+/*
  * Throw unless the last query changed the one row that is meant.  It can be gone
  * if the script that ran dropped the extension and created it again.
  */
