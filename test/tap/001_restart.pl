@@ -72,6 +72,17 @@ sub interrupt
 	return;
 }
 
+# Terminated while a timer ticks fast, again and again: the server stays up.
+foreach (1 .. 20)
+{
+	my $victim = start_sql($node, q(SET application_name = 'ticking'; SET pgmigrate.lock_timeout = 1; SELECT migrate.apply('005_slow')));
+
+	$node->poll_query_until('postgres', q(SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity
+		WHERE application_name = 'ticking' AND wait_event = 'PgSleep'));
+	finish_sql($victim);
+}
+unlike(slurp_file($node->logfile), qr/was terminated by signal/, 'no session crashes when it is terminated');
+
 foreach my $function ('pg_terminate_backend', 'pg_cancel_backend')
 {
 	interrupt($function, '005_slow', "wait_event = 'PgSleep'");

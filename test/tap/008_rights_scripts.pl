@@ -33,7 +33,7 @@ my @attacks = (
 	"INSERT INTO eve.trapped VALUES (1)",
 	"UPDATE eve.filled SET a = a + 1",
 	"CALL eve.run()",
-	"PREPARE p AS SELECT eve.steal('prepare'); EXECUTE p; DEALLOCATE p",
+	"DO \$\$BEGIN EXECUTE 'PREPARE p AS SELECT eve.steal(''prepare'')'; EXECUTE 'EXECUTE p'; EXECUTE 'DEALLOCATE p'; END\$\$",
 	"ALTER TABLE eve.filled ADD COLUMN b boolean DEFAULT eve.steal('default')",
 	"ALTER TABLE eve.filled ADD CHECK (eve.steal_immutable(1) = 1)",
 	"ALTER TABLE eve.filled ALTER a TYPE bigint USING eve.steal_immutable(a)",

@@ -87,7 +87,7 @@ my @escapes = (
 	"SELECT set_config('role', 'none', false)", 'RESET ALL', 'DISCARD ALL',
 	'DO $$BEGIN RESET ROLE; END$$', "DO \$\$BEGIN EXECUTE 'SET SESSION AUTHORIZATION DEFAULT'; END\$\$",
 	'ALTER ROLE eve SUPERUSER', 'INSERT INTO eve.trapped VALUES (1); SET CONSTRAINTS ALL DEFERRED',
-	"PREPARE escape AS SELECT eve.steal('prepared')", "DO \$\$BEGIN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT eve.steal(''held'')'; END\$\$",
+	"DO \$\$BEGIN EXECUTE 'PREPARE escape AS SELECT eve.steal(''prepared'')'; END\$\$", "DO \$\$BEGIN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT eve.steal(''held'')'; END\$\$",
 	'CREATE TABLE pg_temp.pg_class (a int)', 'SET search_path = eve');
 my ($register, $number) = ('', 0);
 foreach my $escape (@escapes)

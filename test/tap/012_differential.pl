@@ -54,7 +54,6 @@ my @statements = (
 	sub { return 'DO $$ BEGIN EXECUTE format(\'ALTER TABLE %I ADD CHECK (a IS NOT NULL)\', ' . "'" . (table() =~ s/'/''/gr) . "'); END \$\$" },
 	sub { return 'CREATE TABLE c' . ++$number . ' AS SELECT * FROM ' . quoted(table()) . '; ALTER TABLE c' . $number . ' SET (fillfactor = 50), SET LOGGED' },
 	sub { $number++; return "CREATE TABLE p$number (a int, b text) PARTITION BY LIST (a); CREATE TABLE p${number}_1 PARTITION OF p$number FOR VALUES IN (1); INSERT INTO p$number VALUES (" . pick((1) x 9, 2) . ", 'x')" },
-	sub { return 'PREPARE p AS SELECT 1; EXECUTE p; DEALLOCATE p' },
 	sub { return pick('SELECT 1/0', 'SELECT * FROM missing', "SELECT 'x'::int", 'DROP VIEW missing', 'CREATE TABLE e1 (a int, a int)') });
 
 my ($calls, @by_psql) = ('');
