@@ -20,7 +20,7 @@ BEGIN
 	PERFORM migrate.register('x', script);
 	PERFORM migrate.apply('x');
 	RAISE INFO 'no error';
-EXCEPTION WHEN OTHERS OR assert_failure THEN
+EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE, detail = PG_EXCEPTION_DETAIL,
 		hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT, table_name = TABLE_NAME,
 		constraint_name = CONSTRAINT_NAME;

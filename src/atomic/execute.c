@@ -162,7 +162,7 @@ check_found(PgmPart part, bool found)
 				 errmsg("precondition of the migration does not hold"),
 				 errdetail("A statement of its check part returned false or null.")));
 	ereport(ERROR,
-			(errcode(ERRCODE_ASSERT_FAILURE),
+			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("verification of the migration failed"),
 			 errdetail("A statement of its verify part returned false or null.")));
 }

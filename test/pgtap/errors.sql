@@ -64,7 +64,7 @@ SELECT throws_ok(format('SELECT migrate.%s', call), code, NULL, description) FRO
 	('apply(''24_online'')', '25001', 'what commits by itself'),
 	('apply(''25_asks'')', '0A000', 'what asks to run online'),
 	('apply(''26_check'')', '55000', 'a check that fails'),
-	('apply(''27_verify'')', 'P0004', 'a verify that fails'),
+	('apply(''27_verify'')', '23514', 'a verify that fails'),
 	('apply(''28_fails'')', '22012', 'the error of a statement is its own'),
 	('apply(''29_nested'')', '55006', 'a run within a run'),
 	('apply(''30_looks'')', '25006', 'a check that writes'),

@@ -127,7 +127,7 @@ BEGIN
 		PERFORM set_config('standard_conforming_strings', CASE WHEN c.id % 7 = 0 THEN 'off' ELSE 'on' END, true);
 		IF step = 'call' THEN PERFORM one_call(c); ELSE EXECUTE call USING convert_from(c.a, 'UTF8'); END IF;
 		IF NOT keep THEN RAISE EXCEPTION USING ERRCODE = 'UNDO1'; END IF;
-	EXCEPTION WHEN OTHERS OR assert_failure THEN
+	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS r.sqlstate = RETURNED_SQLSTATE, r.message = MESSAGE_TEXT, r.context = PG_EXCEPTION_CONTEXT;
 		IF r.sqlstate = 'UNDO1' THEN r.sqlstate := '00000'; END IF;
 	END;
