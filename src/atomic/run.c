@@ -3,8 +3,8 @@
  * run.c
  *	  A run from its first statement to its record.
  *
- * The caller holds the extension's lock and has checked that the jobs may be
- * run.  They are run together, in one attempt: all of them or none.
+ * The caller holds the lock for runs and has checked that the jobs may be run.
+ * They are run together, in one attempt: all of them or none.
  *
  * Statements run as the caller, under the caller's search_path.  What they SET
  * is undone before anything is recorded.
@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -48,14 +49,9 @@ static const char *const action_names[] = {
 static void
 limit_lock_wait(void)
 {
-	const char *current = GetConfigOption("lock_timeout", false, false);
 	char		value[32];
-	int			session_ms;
 
-	if (pgm_lock_timeout == 0)
-		return;
-	if (parse_int(current, &session_ms, GUC_UNIT_MS, NULL) &&
-		session_ms > 0 && session_ms <= pgm_lock_timeout)
+	if (pgm_lock_timeout == 0 || (LockTimeout > 0 && LockTimeout <= pgm_lock_timeout))
 		return;
 	snprintf(value, sizeof(value), "%d", pgm_lock_timeout);
 	(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION,
@@ -117,7 +113,9 @@ run_job(PgmJob *job)
 		PgmMigration *migration = pgm_store_fetch_migration(job->migration, for_update);
 
 		if (migration == NULL)
-			elog(ERROR, "migration \"%s\" is gone", job->migration);
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("migration \"%s\" is gone", job->migration)));
 		execution.script = pgm_script_read(migration->name, migration->script,
 										   migration->conforming_strings);
 		execution.confined = pgm_rights_must_confine(&migration->author);
