@@ -109,7 +109,8 @@ ISOLATION = \
 	readers \
 	row_locks \
 	old_snapshot \
-	drop_extension
+	drop_extension \
+	held_locks
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
 
 TAP_TESTS = 1

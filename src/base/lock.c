@@ -28,6 +28,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -144,23 +146,37 @@ pgm_lock_relation(Oid relid, LOCKMODE mode)
 }
 
 /*
- * Does this transaction hold a lock on a table that makes others wait, other than
- * on the extension's own and on what it made itself?
+ * Was a relation made by this transaction, so that nobody else can wait for it?
+ * One that it dropped was there before, as far as can be told.
+ */
+static bool
+made_here(Oid relid)
+{
+	Relation	rel = RelationIdGetRelation(relid);
+	bool		result;
+
+	if (rel == NULL)
+		return false;
+	result = rel->rd_createSubid != InvalidSubTransactionId;
+	RelationClose(rel);
+	return result;
+}
+
+/*
+ * Does this transaction hold a lock that makes others wait?
  */
 bool
 pgm_lock_holds_strong(void)
 {
 	const char *sql =
-		"SELECT 1 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-		" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND l.locktype = 'relation'"
-		" AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',"
-		"  'AccessExclusiveLock')"
-		" AND c.xmin IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid"
-		" LIMIT 1";
+		"SELECT l.relation FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+		" WHERE l.pid = pg_backend_pid() AND l.granted AND l.locktype = 'relation'"
+		" AND d.datname = current_database() AND l.mode IN ('ShareLock',"
+		"  'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')";
 	const bool	read_only = false;
 	const long	all_rows = 0;
 	int			guc_level = NewGUCNestLevel();
-	bool		result;
+	bool		result = false;
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
@@ -168,7 +184,13 @@ pgm_lock_holds_strong(void)
 	SPI_connect();
 	if (SPI_execute(sql, read_only, all_rows) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for locks");
-	result = SPI_processed > 0;
+	for (uint64 i = 0; i < SPI_processed && !result; i++)
+	{
+		bool		isnull;
+		Datum		relid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		result = !made_here(DatumGetObjectId(relid));
+	}
 	SPI_finish();
 	AtEOXact_GUC(true, guc_level);
 	return result;
