@@ -99,7 +99,8 @@ REGRESS = \
 	rights \
 	trust \
 	hostile \
-	hostile_plan
+	hostile_plan \
+	own_errors
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION = \

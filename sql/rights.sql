@@ -10,7 +10,7 @@ CREATE ROLE regress_migrate_pg_monitor IN ROLE pg_monitor;
 CREATE ROLE regress_migrate_plain;
 CREATE SCHEMA ri;
 GRANT USAGE, CREATE ON SCHEMA ri TO PUBLIC;
-CREATE TABLE ri.secret (id int);
+CREATE TABLE ri.secret (id int PRIMARY KEY);
 
 SELECT migrate.grant_to('regress_migrate_admin', 'admin');
 SELECT migrate.grant_to(role => 'regress_migrate_operator', rights => 'operator');

@@ -111,7 +111,7 @@ SELECT migrate.register('5-deferred', $$CREATE TABLE tr.d (id int);
 CREATE FUNCTION tr.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO tr.loot VALUES (''deferred''); RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER t AFTER INSERT ON tr.d DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tr.t();
 INSERT INTO tr.d VALUES (1);$$);
-SELECT migrate.register('5-hold', 'DECLARE c CURSOR WITH HOLD FOR SELECT 1');
+SELECT migrate.register('5-hold', $$DO 'BEGIN EXECUTE ''DECLARE c CURSOR WITH HOLD FOR SELECT 1''; END'$$);
 SELECT migrate.register('5-temp', 'CREATE TEMPORARY TABLE pg_class_of_mine (id int)');
 SELECT migrate.register('5-check', E'-- migrate:up\nINSERT INTO tr.loot VALUES (''check'');\n-- migrate:check\nRESET ROLE; SELECT current_user = session_user;');
 SELECT migrate.register('5-harmless', 'SET work_mem = ''1MB''; INSERT INTO tr.loot VALUES (''harmless'')');

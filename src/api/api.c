@@ -21,10 +21,7 @@ pgm_api_fetch(const char *name, bool for_update)
 	PgmMigration *migration = pgm_store_fetch_migration(name, for_update);
 
 	if (migration == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("migration \"%s\" is not registered", name),
-				 errhint("Use migrate.status() to see what there is.")));
+		pgm_store_report_unknown(name);
 	return migration;
 }
 

@@ -46,12 +46,12 @@ check_down(const char *name)
  * Undo applied migrations in the order given.
  */
 static void
-undo(PgmGraph *graph, List *nodes, int64 waited_ms)
+undo(List *nodes, int64 waited_ms)
 {
 	List	   *jobs = NIL;
 	ListCell   *lc;
 
-	pgm_queue_check_undo(graph, nodes);
+	pgm_queue_check_undo(nodes);
 	foreach(lc, nodes)
 	{
 		PgmJob	   *job = palloc0(sizeof(PgmJob));
@@ -92,7 +92,7 @@ pgmigrate_rollback(PG_FUNCTION_ARGS)
 
 	waited_ms = pgm_extension_lock();
 	graph = pgm_queue_graph_for_run();
-	undo(graph, list_make1(find_applied(graph, name)), waited_ms);
+	undo(list_make1(find_applied(graph, name)), waited_ms);
 	PG_RETURN_TEXT_P(cstring_to_text("rolled_back"));
 }
 
@@ -140,7 +140,7 @@ pgmigrate_rollback_to(PG_FUNCTION_ARGS)
 			nodes = lappend(nodes, node);
 	}
 	list_sort(nodes, compare_runs);
-	undo(graph, nodes, waited_ms);
+	undo(nodes, waited_ms);
 
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(lc, nodes)

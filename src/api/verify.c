@@ -113,6 +113,7 @@ pgmigrate_verify_one(PG_FUNCTION_ARGS)
 	name = pgm_args_text(fcinfo, 0, "name");
 	InitMaterializedSRF(fcinfo, 0);
 
+	pgm_store_check_snapshot();
 	migration = pgm_api_fetch(name, for_update);
 	if (migration->state != PGM_STATE_APPLIED)
 		ereport(ERROR,
@@ -138,7 +139,7 @@ pgmigrate_verify_all(PG_FUNCTION_ARGS)
 	pgm_args_check_count(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 
-	graph = pgm_queue_graph();
+	graph = pgm_queue_graph_for_run();
 	work = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate verify", ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < graph->ranked_count; i++)
 	{

@@ -80,7 +80,7 @@ attempt(PgmSubxactBody body, void *arg)
 	{
 		error->detail = pgm_lock_watch_blockers();
 		if (error->hint == NULL)
-			error->hint = pstrdup("End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself.");
+			error->hint = pstrdup(PGM_LOCK_HINT);
 	}
 	return error;
 }
@@ -92,7 +92,7 @@ attempt(PgmSubxactBody body, void *arg)
 static void
 refuse_to_wait(ErrorData *error)
 {
-	error->hint = pstrdup("The transaction holds locks already, so it does not wait for more. Use a transaction of its own for each call, or one call of migrate.apply_all().");
+	error->hint = pstrdup(PGM_LOCK_HELD_HINT);
 	ReThrowError(error);
 }
 

@@ -20,7 +20,6 @@
 #include "executor/executor.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
-#include "nodes/params.h"
 #include "parser/analyze.h"
 #include "portability/instr_time.h"
 #include "tcop/cmdtag.h"

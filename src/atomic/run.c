@@ -17,7 +17,6 @@
 #include "postgres.h"
 
 #include "storage/proc.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -113,9 +112,7 @@ run_job(PgmJob *job)
 		PgmMigration *migration = pgm_store_fetch_migration(job->migration, for_update);
 
 		if (migration == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("migration \"%s\" is gone", job->migration)));
+			pgm_store_report_gone(job->migration);
 		execution.script = pgm_script_read(migration->name, migration->script,
 										   migration->conforming_strings);
 		execution.confined = pgm_rights_must_confine(&migration->author);

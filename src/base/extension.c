@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * extension.c
- *	  The extension as an object: its owner, and the lock on it.
+ *	  The extension's owner, and the lock that all who change migrate.* hold.
  *
  * Whatever changes migrate.* takes one lock first, on the table of migrations,
  * and holds it to the end of its transaction.  That makes runs follow one
@@ -38,6 +38,7 @@
 #include "utils/timestamp.h"
 
 #include "base/extension.h"
+#include "base/guc.h"
 #include "base/lock.h"
 
 /* Does this session run a script at the moment? */
@@ -110,13 +111,14 @@ pgm_extension_owner(void)
 /*
  * Take the lock that whoever changes migrate.* holds, to the end of the
  * transaction.  Waits as any statement does, under the session's own
- * lock_timeout, but says first for whom.  Returns the milliseconds it waited.
+ * lock_timeout, but says first for whom, and not with locks that make others
+ * wait in turn.  Returns the milliseconds it waited.
  * Throws when a script calls it that is being run.
  */
 int64
 pgm_extension_lock(void)
 {
-	TimestampTz start;
+	int64		waited = 0;
 
 	if (running)
 		ereport(ERROR,
@@ -127,21 +129,27 @@ pgm_extension_lock(void)
 	for (;;)
 	{
 		Oid			relid = migrations_table();
-		int64		waited = 0;
 
 		if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
 		{
+			TimestampTz start;
 			LOCKTAG		tag;
 			char	   *blockers;
 
 			SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
 			blockers = pgm_lock_blockers(&tag, ShareUpdateExclusiveLock);
+			if (pgm_lock_holds_strong())
+				ereport(ERROR,
+						(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						 errmsg("another session runs or registers migrations"),
+						 errdetail_internal("%s", blockers),
+						 errhint(PGM_LOCK_HELD_HINT)));
 			ereport(NOTICE,
 					(errmsg("waiting for another session that runs or registers migrations"),
 					 errdetail_internal("%s", blockers)));
 			start = GetCurrentTimestamp();
 			LockRelationOid(relid, ShareUpdateExclusiveLock);
-			waited = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+			waited += TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
 		}
 
 		/* The extension may have been dropped, and created again, meanwhile. */
@@ -163,9 +171,7 @@ pgm_owner_enter(PgmOwnerScope *scope)
 	GetUserIdAndSecContext(&scope->userid, &scope->sec_context);
 	SetUserIdAndSecContext(owner, scope->sec_context | SECURITY_LOCAL_USERID_CHANGE);
 	scope->guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	pgm_guc_pin_search_path();
 }
 
 void

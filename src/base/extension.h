@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * extension.h
- *	  The extension as an object: its owner, and the lock on it.
+ *	  The extension's owner, and the lock that all who change migrate.* hold.
  *
  * IDENTIFICATION
  *	  src/base/extension.h

@@ -81,3 +81,14 @@ pgm_guc_define(void)
 	define_run_settings();
 	MarkGUCPrefixReserved("pgmigrate");
 }
+
+/*
+ * Until the caller's GUC nest level ends, find nothing but the server's own.
+ */
+void
+pgm_guc_pin_search_path(void)
+{
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}

@@ -24,5 +24,6 @@ extern int	pgm_out_of_order;
 extern bool pgm_verify_on_apply;
 
 extern void pgm_guc_define(void);
+extern void pgm_guc_pin_search_path(void);
 
 #endif							/* PGM_GUC_H */

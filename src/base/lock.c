@@ -34,17 +34,25 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/lock.h"
 
+/* The functions, not the views on them, which a careful DBA may have closed. */
 static const char *const blockers_sql =
 "SELECT string_agg(format('Process %s of user \"%s\" (%s, in its transaction for %s): %s',"
-"  a.pid, a.usename, coalesce(a.state, a.backend_type, 'state hidden'),"
+"  a.pid, pg_get_userbyid(a.usesysid), coalesce(a.state, a.backend_type, 'state hidden'),"
 "  coalesce(round(extract(epoch FROM clock_timestamp() - a.xact_start), 1) || ' s',"
 "    'an unknown time'),"
 "  left(regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 200)), E'\\n' ORDER BY a.xact_start)"
-" FROM pg_stat_activity a WHERE a.pid = ANY ($1) OR a.pid IN"
-" (SELECT l.pid FROM pg_locks l WHERE NOT l.granted AND l.relation = $2"
+" FROM pg_stat_get_activity(NULL) a WHERE a.pid = ANY ($1) OR a.pid IN"
+" (SELECT l.pid FROM pg_lock_status() l WHERE NOT l.granted AND l.relation = $2"
 "  AND l.database = $3 AND l.mode = ANY ($4) AND l.pid <> pg_backend_pid())";
+
+static const char *const held_sql =
+"SELECT l.relation FROM pg_lock_status() l"
+" WHERE l.pid = pg_backend_pid() AND l.granted AND l.locktype = 'relation'"
+" AND l.database = $1 AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock',"
+"  'ExclusiveLock', 'AccessExclusiveLock')";
 
 /*
  * Process IDs of those that hold a lock in conflict with the given one.  A
@@ -108,9 +116,7 @@ pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode)
 								 tag->locktag_field2 : InvalidOid);
 	values[2] = ObjectIdGetDatum(tag->locktag_field1);
 	values[3] = conflicting_modes(mode);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	pgm_guc_pin_search_path();
 	SPI_connect();
 	if (SPI_execute_with_args(blockers_sql, lengthof(types), types, values, NULL, false, 0) == SPI_OK_SELECT)
 		text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
@@ -142,12 +148,13 @@ pgm_lock_relation(Oid relid, LOCKMODE mode)
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 			 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(relid)),
 			 errdetail_internal("%s", blockers),
-			 errhint("End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself.")));
+			 errhint(PGM_LOCK_HINT)));
 }
 
 /*
- * Was a relation made by this transaction, so that nobody else can wait for it?
- * One that it dropped was there before, as far as can be told.
+ * Was a relation made by this transaction, or is it a temporary one, so that
+ * nobody else can wait for it?  One that it dropped was there before, as far as
+ * can be told.
  */
 static bool
 made_here(Oid relid)
@@ -157,7 +164,7 @@ made_here(Oid relid)
 
 	if (rel == NULL)
 		return false;
-	result = rel->rd_createSubid != InvalidSubTransactionId;
+	result = RELATION_IS_LOCAL(rel);
 	RelationClose(rel);
 	return result;
 }
@@ -168,21 +175,18 @@ made_here(Oid relid)
 bool
 pgm_lock_holds_strong(void)
 {
-	const char *sql =
-		"SELECT l.relation FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
-		" WHERE l.pid = pg_backend_pid() AND l.granted AND l.locktype = 'relation'"
-		" AND d.datname = current_database() AND l.mode IN ('ShareLock',"
-		"  'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')";
+	Oid			types[] = {OIDOID};
+	Datum		values[1];
 	const bool	read_only = false;
 	const long	all_rows = 0;
 	int			guc_level = NewGUCNestLevel();
 	bool		result = false;
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	pgm_guc_pin_search_path();
 	SPI_connect();
-	if (SPI_execute(sql, read_only, all_rows) != SPI_OK_SELECT)
+	values[0] = ObjectIdGetDatum(MyDatabaseId);
+	if (SPI_execute_with_args(held_sql, lengthof(types), types, values, NULL,
+							  read_only, all_rows) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for locks");
 	for (uint64 i = 0; i < SPI_processed && !result; i++)
 	{

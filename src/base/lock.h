@@ -13,6 +13,14 @@
 
 #include "storage/lock.h"
 
+/* What to do about a lock that was not to be had. */
+#define PGM_LOCK_HINT \
+	"End the sessions in the way, or try again later; pgmigrate.lock_retries sets how often that is done by itself."
+
+/* The same, where the transaction has locks that it cannot give back. */
+#define PGM_LOCK_HELD_HINT \
+	"The transaction holds locks already, so it does not wait for more. Use a transaction of its own for each call, or one call of migrate.apply_all()."
+
 extern char *pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode);
 extern void pgm_lock_relation(Oid relid, LOCKMODE mode);
 extern bool pgm_lock_holds_strong(void);

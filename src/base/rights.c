@@ -23,7 +23,6 @@
 #include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -141,7 +140,7 @@ pgm_rights_check_author(const char *migration, const PgmAuthor *author)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to run migration \"%s\" as role \"%s\"", migration, user),
-			 errdetail("It was registered by role \"%s\", which has not the rights of role \"%s\".",
+			 errdetail("It was registered by role \"%s\", which does not have the rights of role \"%s\".",
 					   author->name, user),
 			 errhint("Review the script and register it as role \"%s\", or run it as a role of which \"%s\" is a member.",
 					 user, author->name)));

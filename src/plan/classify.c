@@ -17,23 +17,29 @@
 
 #include "commands/defrem.h"
 #include "tcop/utility.h"
+#include "utils/builtins.h"
 
 #include "plan/plan.h"
 
 /*
- * Value of a boolean option, or the default if it is not given.
+ * Value of a boolean option, or the fallback if it is not given or no boolean,
+ * about which the server will have its say.
  */
-static bool
-option_is_set(List *options, const char *name, bool fallback)
+bool
+pgm_classify_option(List *options, const char *name, bool fallback)
 {
 	ListCell   *lc;
 
 	foreach(lc, options)
 	{
 		DefElem    *option = lfirst_node(DefElem, lc);
+		bool		value;
 
-		if (strcmp(option->defname, name) == 0)
-			return defGetBoolean(option);
+		if (strcmp(option->defname, name) != 0)
+			continue;
+		if (option->arg == NULL)
+			return true;
+		return parse_bool(defGetString(option), &value) ? value : fallback;
 	}
 	return fallback;
 }
@@ -41,7 +47,7 @@ option_is_set(List *options, const char *name, bool fallback)
 static bool
 reindex_is_transactional(ReindexStmt *stmt)
 {
-	if (option_is_set(stmt->params, "concurrently", false))
+	if (pgm_classify_option(stmt->params, "concurrently", false))
 		return false;
 	return stmt->kind == REINDEX_OBJECT_INDEX || stmt->kind == REINDEX_OBJECT_TABLE;
 }
@@ -59,7 +65,7 @@ alter_subscription_is_transactional(AlterSubscriptionStmt *stmt)
 		case ALTER_SUBSCRIPTION_SET_PUBLICATION:
 		case ALTER_SUBSCRIPTION_ADD_PUBLICATION:
 		case ALTER_SUBSCRIPTION_DROP_PUBLICATION:
-			return !option_is_set(stmt->options, "refresh", true);
+			return !pgm_classify_option(stmt->options, "refresh", true);
 		default:
 			return true;
 	}
@@ -117,8 +123,8 @@ pgm_classify_transactional(Node *stmt)
 		case T_ClusterStmt:
 			return ((ClusterStmt *) stmt)->relation != NULL;
 		case T_CreateSubscriptionStmt:
-			return !option_is_set(((CreateSubscriptionStmt *) stmt)->options, "connect", true) ||
-				!option_is_set(((CreateSubscriptionStmt *) stmt)->options, "create_slot", true);
+			return !pgm_classify_option(((CreateSubscriptionStmt *) stmt)->options, "connect", true) ||
+				!pgm_classify_option(((CreateSubscriptionStmt *) stmt)->options, "create_slot", true);
 		case T_AlterSubscriptionStmt:
 			return alter_subscription_is_transactional((AlterSubscriptionStmt *) stmt);
 		case T_AlterDatabaseStmt:

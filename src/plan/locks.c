@@ -6,7 +6,7 @@
  * Looked up without locking anything, so the answer can be out of date by the
  * time the statement runs: it is good for taking the locks without standing in
  * line and for showing them, not for relying on them.  What is not foreseen
- * here (cascades, functions, DO blocks) is left to the statement and its
+ * here (other cascades, functions, DO blocks) is left to the statement and its
  * lock_timeout.
  *
  * IDENTIFICATION
@@ -20,7 +20,6 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
-#include "commands/defrem.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 
@@ -301,12 +300,8 @@ locks_of_vacuum(List **locks, VacuumStmt *stmt)
 	LOCKMODE	mode = ShareUpdateExclusiveLock;
 	ListCell   *lc;
 
-	foreach(lc, stmt->options)
-	{
-		if (strcmp(lfirst_node(DefElem, lc)->defname, "full") == 0 &&
-			defGetBoolean(lfirst_node(DefElem, lc)))
-			mode = AccessExclusiveLock;
-	}
+	if (pgm_classify_option(stmt->options, "full", false))
+		mode = AccessExclusiveLock;
 	foreach(lc, stmt->rels)
 	{
 		VacuumRelation *rel = lfirst_node(VacuumRelation, lc);

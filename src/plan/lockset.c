@@ -32,7 +32,8 @@
 
 /*
  * Add a lock, unless it is there in that mode or a stronger one.  Locks are
- * kept in the order in which they are taken.
+ * kept in the order in which they are taken.  A right to one mode is no right to
+ * a stronger one: what is not allowed gives way to what is.
  */
 void
 pgm_lockset_add(List **locks, Oid relid, LOCKMODE mode, bool allowed)
@@ -47,8 +48,13 @@ pgm_lockset_add(List **locks, Oid relid, LOCKMODE mode, bool allowed)
 		lock = (PgmLock *) lfirst(lc);
 		if (lock->relid == relid)
 		{
-			lock->mode = Max(lock->mode, mode);
-			lock->allowed |= allowed;
+			if (allowed == lock->allowed)
+				lock->mode = Max(lock->mode, mode);
+			else if (allowed)
+			{
+				lock->mode = mode;
+				lock->allowed = true;
+			}
 			return;
 		}
 	}

@@ -63,9 +63,10 @@ extern PgmNode *pgm_queue_find(const PgmGraph *graph, const char *name);
 extern List *pgm_queue_one(PgmGraph *graph, PgmNode *node);
 extern List *pgm_queue_all(PgmGraph *graph, PgmNode *last);
 extern void pgm_queue_refuse_cycle(const PgmGraph *graph, const PgmNode *node);
-extern void pgm_queue_check_undo(PgmGraph *graph, List *nodes);
+extern void pgm_queue_check_undo(List *nodes);
 
 /* classify.c */
+extern bool pgm_classify_option(List *options, const char *name, bool fallback);
 extern bool pgm_classify_transactional(Node *stmt);
 extern bool pgm_classify_script(const PgmScript *script);
 extern void pgm_classify_check_part(const PgmScript *script, PgmPart part);

@@ -47,6 +47,7 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/subxact.h"
 #include "plan/plan.h"
 
@@ -152,8 +153,7 @@ copy_checks(const Clone *clone)
 	uint64		count;
 
 	/* Otherwise names without a schema are looked for in pg_temp first. */
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	pgm_guc_pin_search_path();
 	run_sql(psprintf("SELECT pg_catalog.format('ALTER TABLE pg_temp.%s ADD CONSTRAINT %%I %%s',"
 					 " conname, pg_catalog.pg_get_constraintdef(oid))"
 					 " FROM pg_catalog.pg_constraint"

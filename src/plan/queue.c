@@ -30,7 +30,7 @@ pgm_queue_graph(void)
 }
 
 /*
- * The same for who is going to run some of them, and holds the lock for it.
+ * The same for who is going to run something of theirs.
  */
 PgmGraph *
 pgm_queue_graph_for_run(void)
@@ -48,10 +48,7 @@ pgm_queue_find(const PgmGraph *graph, const char *name)
 	PgmNode    *node = pgm_graph_find(graph, name);
 
 	if (node == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("migration \"%s\" is not registered", name),
-				 errhint("Use migrate.status() to see what there is.")));
+		pgm_store_report_unknown(name);
 	return node;
 }
 
@@ -121,7 +118,7 @@ check_apply(const PgmGraph *graph, const PgmNode *node)
 		PgmMigration *full = pgm_store_fetch_migration(name, for_update);
 
 		if (full == NULL)
-			elog(ERROR, "migration \"%s\" is gone", name);
+			pgm_store_report_gone(name);
 		pgm_classify_check_part(pgm_script_read(name, full->script, full->conforming_strings),
 								PGM_PART_UP);
 	}
@@ -211,7 +208,7 @@ pgm_queue_all(PgmGraph *graph, PgmNode *last)
  * Throw unless the applied nodes given may be undone, one after the other.
  */
 void
-pgm_queue_check_undo(PgmGraph *graph, List *nodes)
+pgm_queue_check_undo(List *nodes)
 {
 	ListCell   *lc;
 

@@ -129,7 +129,7 @@ pgm_script_error_context(void *arg)
 				   subject, part,
 				   frame->statement->number, frame->statement->line);
 	if (frame->confined)
-		errcontext("security-restricted operation, since the author of the script has not the rights of the session user");
+		errcontext("security-restricted operation, since the author of the script does not have the rights of the session user");
 	if (frame->statement != NULL)
 		return;
 	if (line > 0)

@@ -40,7 +40,30 @@ enum
 	COL_APPLIED_AT = COL_SCRIPT, COL_APPLIED_BY, COL_DURATION
 };
 
-/* Does the text array of the last result have elements?  Most have none. */
+/*
+ * Throw because there is no migration of that name.
+ */
+void
+pgm_store_report_unknown(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("migration \"%s\" is not registered", name),
+			 errhint("Use migrate.status() to see what there is.")));
+}
+
+/*
+ * Throw because a migration is not there any more that was a moment ago.
+ */
+void
+pgm_store_report_gone(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("migration \"%s\" is gone", name)));
+}
+
+/* A text array of the last result, as a list of strings. */
 static List *
 string_list(int row, int column)
 {
@@ -206,9 +229,7 @@ static void
 check_one_row(const char *name)
 {
 	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" is gone", name)));
+		pgm_store_report_gone(name);
 }
 
 /*

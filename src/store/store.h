@@ -72,6 +72,8 @@ typedef struct PgmRunStatement
 /* migration.c */
 extern PgmMigration *pgm_store_fetch_migration(const char *name, bool for_update);
 extern PgmMigration **pgm_store_fetch_overview(int *count);
+extern void pgm_store_report_unknown(const char *name);
+extern void pgm_store_report_gone(const char *name);
 extern void pgm_store_check_snapshot(void);
 extern void pgm_store_insert_migration(const PgmMigration *migration);
 extern void pgm_store_replace_migration(const PgmMigration *migration);

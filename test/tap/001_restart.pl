@@ -63,8 +63,8 @@ sub interrupt
 		"SELECT $function(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
 	my ($out, $err) = finish_sql($victim);
 	like($err, $function =~ /terminate/ ? qr/57P01/ : qr/57014/, "$name: stopped by $function");
-	$node->poll_query_until('postgres',
-		"SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'victim'");
+	ok($node->poll_query_until('postgres',
+		"SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'victim'"), "$name: gone");
 	is($node->safe_psql('postgres', q(SELECT to_regclass('slow'), to_regclass('wait'),
 		(SELECT count(*) FROM migrate.run), (SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
 		WHERE backend_type = 'client backend' AND mode NOT IN ('AccessShareLock', 'ExclusiveLock')))),
@@ -73,14 +73,16 @@ sub interrupt
 }
 
 # Terminated while a timer ticks fast, again and again: the server stays up.
+my $terminated = 0;
 foreach (1 .. 20)
 {
 	my $victim = start_sql($node, q(SET application_name = 'ticking'; SET pgmigrate.lock_timeout = 1; SELECT migrate.apply('005_slow')));
 
-	$node->poll_query_until('postgres', q(SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity
+	$terminated += $node->poll_query_until('postgres', q(SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity
 		WHERE application_name = 'ticking' AND wait_event = 'PgSleep'));
 	finish_sql($victim);
 }
+is($terminated, 20, 'all of them were terminated');
 unlike(slurp_file($node->logfile), qr/was terminated by signal/, 'no session crashes when it is terminated');
 
 foreach my $function ('pg_terminate_backend', 'pg_cancel_backend')
@@ -88,10 +90,11 @@ foreach my $function ('pg_terminate_backend', 'pg_cancel_backend')
 	interrupt($function, '005_slow', "wait_event = 'PgSleep'");
 	interrupt($function, '006_wait', "wait_event_type = 'Extension'");
 	my $holder = start_sql($node, q(SET application_name = 'holder'; SELECT migrate.apply('005_slow')));
-	$node->poll_query_until('postgres',
-		q(SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'));
+	ok($node->poll_query_until('postgres',
+		q(SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep')), 'holder: at work');
 	my $waiter = start_sql($node, q(SELECT migrate.register('007_x', 'SELECT 1')));
-	$node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted));
+	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted)),
+		'waiter: waits');
 	$node->safe_psql('postgres',
 		q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'));
 	finish_sql($holder);
