@@ -1,6 +1,7 @@
 -- Tables.  They are written by the extension's C code alone, as the owner of
 -- the extension; nobody else gets more than SELECT.
 
+-- Room on the pages for the new versions that every change of state makes.
 CREATE TABLE migrate.migration (
 	name text COLLATE pg_catalog."C" PRIMARY KEY,
 	kind text NOT NULL CHECK (kind IN ('versioned', 'repeatable', 'seed')),
@@ -18,7 +19,7 @@ CREATE TABLE migrate.migration (
 	registered_in bigint NOT NULL,
 	registered_at timestamptz NOT NULL,
 	applied_run bigint
-);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE migrate.migration IS 'registered migrations, as they are now';
 COMMENT ON COLUMN migrate.migration.name IS 'name of the migration, which also gives its place in the order';
 COMMENT ON COLUMN migrate.migration.kind IS 'versioned (runs once), repeatable or seed (run again when the script changes)';
