@@ -27,7 +27,6 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -54,17 +53,13 @@ pgm_extension_set_running(bool value)
 	running = value;
 }
 
-static Oid
-extension_oid(void)
+static void
+report_not_installed(void)
 {
-	Oid			oid = get_extension_oid("pgmigrate", true);
-
-	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"pgmigrate\" is not installed in this database"),
-				 errhint("Use CREATE EXTENSION pgmigrate.")));
-	return oid;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("extension \"pgmigrate\" is not installed in this database"),
+			 errhint("Use CREATE EXTENSION pgmigrate.")));
 }
 
 /*
@@ -77,7 +72,7 @@ migrations_table(void)
 	Oid			relid = OidIsValid(schema) ? get_relname_relid("migration", schema) : InvalidOid;
 
 	if (!OidIsValid(relid))
-		(void) extension_oid(); /* says why */
+		report_not_installed();
 	return relid;
 }
 
@@ -104,7 +99,7 @@ pgm_extension_owner(void)
 	table_close(rel, AccessShareLock);
 
 	if (!OidIsValid(owner))
-		(void) extension_oid(); /* says so */
+		report_not_installed();
 	return owner;
 }
 

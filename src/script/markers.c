@@ -217,25 +217,26 @@ handle_check(PgmReader *reader, Word marker, Word rest)
 }
 
 static void
-handle_repeatable(PgmReader *reader, Word marker, Word rest)
+set_kind(PgmReader *reader, Word marker, Word rest, PgmKind kind)
 {
 	refuse_in_compensation(reader, marker);
 	refuse_rest(reader, marker, rest);
 	if (reader->kind_marked)
 		refuse_repeated(reader, marker);
 	reader->kind_marked = true;
-	reader->script->kind = PGM_KIND_REPEATABLE;
+	reader->script->kind = kind;
+}
+
+static void
+handle_repeatable(PgmReader *reader, Word marker, Word rest)
+{
+	set_kind(reader, marker, rest, PGM_KIND_REPEATABLE);
 }
 
 static void
 handle_seed(PgmReader *reader, Word marker, Word rest)
 {
-	refuse_in_compensation(reader, marker);
-	refuse_rest(reader, marker, rest);
-	if (reader->kind_marked)
-		refuse_repeated(reader, marker);
-	reader->kind_marked = true;
-	reader->script->kind = PGM_KIND_SEED;
+	set_kind(reader, marker, rest, PGM_KIND_SEED);
 }
 
 static void
