@@ -18,12 +18,15 @@ OBJS = \
 	src/base/args.o \
 	src/base/extension.o \
 	src/base/guc.o \
+	src/base/hold.o \
 	src/base/lock.o \
 	src/base/query.o \
 	src/base/rights.o \
+	src/base/shared.o \
 	src/base/subxact.o \
 	src/base/types.o \
 	src/base/wait.o \
+	src/base/worker.o \
 	src/script/compare.o \
 	src/script/markers.o \
 	src/script/name.o \
@@ -32,8 +35,30 @@ OBJS = \
 	src/script/source.o \
 	src/script/split.o \
 	src/script/token.o \
+	src/store/backfill.o \
+	src/store/bad_row.o \
+	src/store/lane.o \
 	src/store/migration.o \
 	src/store/run.o \
+	src/store/signals.o \
+	src/backfill/brake.o \
+	src/backfill/change.o \
+	src/backfill/complete.o \
+	src/backfill/estimate.o \
+	src/backfill/key.o \
+	src/backfill/lane.o \
+	src/backfill/leaf.o \
+	src/backfill/pace.o \
+	src/backfill/pack.o \
+	src/backfill/pages.o \
+	src/backfill/piece.o \
+	src/backfill/shape.o \
+	src/backfill/span.o \
+	src/backfill/statement.o \
+	src/backfill/strategy.o \
+	src/backfill/target.o \
+	src/backfill/throttle.o \
+	src/backfill/window.o \
 	src/plan/alter_effects.o \
 	src/plan/alter_locks.o \
 	src/plan/classify.o \
@@ -47,18 +72,33 @@ OBJS = \
 	src/atomic/execute.o \
 	src/atomic/look.o \
 	src/atomic/run.o \
+	src/worker/dispatch.o \
+	src/worker/finale.o \
+	src/worker/lane.o \
+	src/worker/launcher.o \
+	src/worker/session.o \
+	src/worker/starter.o \
 	src/api/api.o \
 	src/api/apply.o \
+	src/api/backfill.o \
 	src/api/compensate.o \
+	src/api/control.o \
+	src/api/estimate.o \
+	src/api/finish.o \
 	src/api/grants.o \
 	src/api/guard.o \
+	src/api/job.o \
+	src/api/limits.o \
 	src/api/load.o \
+	src/api/next_window.o \
 	src/api/plan.o \
 	src/api/record.o \
 	src/api/register.o \
 	src/api/status.o \
+	src/api/submit.o \
 	src/api/undo.o \
 	src/api/verify.o \
+	src/api/wait.o \
 	src/pgmigrate.o
 PGFILEDESC = "pgmigrate - schema migrations inside PostgreSQL"
 PG_CPPFLAGS = -I$(srcdir)/src -DPGMIGRATE_VERSION='"$(EXTVERSION)"'
@@ -67,8 +107,11 @@ PG_CPPFLAGS = -I$(srcdir)/src -DPGMIGRATE_VERSION='"$(EXTVERSION)"'
 SQL_FRAGMENTS = \
 	src/sql/header.sql \
 	src/sql/tables.sql \
+	src/sql/backfill_tables.sql \
 	src/sql/views.sql \
+	src/sql/backfill_views.sql \
 	src/sql/api.sql \
+	src/sql/backfill_api.sql \
 	src/sql/rights.sql
 
 DATA =

@@ -13,8 +13,11 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "base/guc.h"
+#include "base/shared.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -24,4 +27,8 @@ void
 _PG_init(void)
 {
 	pgm_guc_define();
+	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
+		return;
+	pgm_shared_request();
+	pgm_launcher_register();
 }

@@ -48,15 +48,26 @@ typedef struct FunctionLevel
 } FunctionLevel;
 
 static const FunctionLevel function_levels[] = {
+	{"next_window", RIGHTS_MONITOR},
 	{"plan", RIGHTS_MONITOR},
 	{"status", RIGHTS_MONITOR},
+	{"wait", RIGHTS_MONITOR},
+	{"alter_backfill", RIGHTS_OPERATOR},
 	{"apply", RIGHTS_OPERATOR},
 	{"apply_all", RIGHTS_OPERATOR},
+	{"backfill_batch", RIGHTS_OPERATOR},
+	{"cancel", RIGHTS_OPERATOR},
+	{"finish", RIGHTS_OPERATOR},
+	{"pause", RIGHTS_OPERATOR},
+	{"resume", RIGHTS_OPERATOR},
+	{"retry", RIGHTS_OPERATOR},
 	{"rollback", RIGHTS_OPERATOR},
 	{"rollback_to", RIGHTS_OPERATOR},
 	{"verify", RIGHTS_OPERATOR},
+	{"backfill", RIGHTS_ADMIN},
 	{"baseline", RIGHTS_ADMIN},
 	{"compensate", RIGHTS_ADMIN},
+	{"estimate", RIGHTS_ADMIN},
 	{"load", RIGHTS_ADMIN},
 	{"register", RIGHTS_ADMIN},
 	{"resolve", RIGHTS_ADMIN},
@@ -150,7 +161,7 @@ pgmigrate_grant_to(PG_FUNCTION_ARGS)
 
 	(void) pgm_extension_lock();
 	pgm_query_begin(&scope);
-	execute_command(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", functions_of(level), role));
+	execute_command(psprintf("GRANT EXECUTE ON ROUTINE %s TO %s", functions_of(level), role));
 	execute_command(psprintf("GRANT SELECT ON ALL TABLES IN SCHEMA migrate TO %s", role));
 	pgm_query_end(&scope);
 	PG_RETURN_VOID();
@@ -171,7 +182,7 @@ pgmigrate_revoke_from(PG_FUNCTION_ARGS)
 
 	(void) pgm_extension_lock();
 	pgm_query_begin(&scope);
-	execute_command(psprintf("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA migrate FROM %s", role));
+	execute_command(psprintf("REVOKE ALL ON ALL ROUTINES IN SCHEMA migrate FROM %s", role));
 	execute_command(psprintf("REVOKE ALL ON ALL TABLES IN SCHEMA migrate FROM %s", role));
 	pgm_query_end(&scope);
 	PG_RETURN_VOID();

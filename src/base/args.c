@@ -70,6 +70,21 @@ pgm_args_optional_text(FunctionCallInfo fcinfo, int n, const char *name)
 }
 
 /*
+ * A text[] argument whose elements must be there, as a list of C strings.
+ */
+List *
+pgm_args_name_list(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(n);
+
+	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be a list of names without nulls", name)));
+	return pgm_args_string_list(PointerGetDatum(array));
+}
+
+/*
  * A list of C strings as a text[].
  */
 Datum

@@ -19,6 +19,8 @@ extern void pgm_args_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *pgm_args_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *pgm_args_optional_text(FunctionCallInfo fcinfo, int n, const char *name);
 
+extern List *pgm_args_name_list(FunctionCallInfo fcinfo, int n, const char *name);
+
 extern Datum pgm_args_text_array(List *strings);
 extern List *pgm_args_string_list(Datum array);
 extern void pgm_args_put_result(FunctionCallInfo fcinfo, const char *name,

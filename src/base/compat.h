@@ -57,11 +57,49 @@
 	object_ownercheck(RelationRelationId, relid, roleid)
 #endif
 
+#if PG_VERSION_NUM < 160000
+#define pgm_database_aclcheck(database, roleid, mode) \
+	pg_database_aclcheck(database, roleid, mode)
+#else
+#define pgm_database_aclcheck(database, roleid, mode) \
+	object_aclcheck(DatabaseRelationId, database, roleid, mode)
+#endif
+
 /* 16 renamed the counters of a table's statistics (d69d01ba9da). */
 #if PG_VERSION_NUM < 160000
 #define pgm_tabstat_scans(entry) ((entry)->t_counts.t_numscans)
 #else
 #define pgm_tabstat_scans(entry) ((entry)->counts.numscans)
+#endif
+
+/* 16 tells indexes that do not stand in the way of HOT (19d8e2308bc). */
+#if PG_VERSION_NUM < 160000
+#define pgm_hot_blocking_attrs	INDEX_ATTR_BITMAP_ALL
+#else
+#define pgm_hot_blocking_attrs	INDEX_ATTR_BITMAP_HOT_BLOCKING
+#endif
+
+/* HOT updates of a relation since its counters were last flushed. */
+#if PG_VERSION_NUM < 160000
+#define pgm_hot_updates(rel) \
+	((rel)->pgstat_info == NULL ? 0 : (rel)->pgstat_info->t_counts.t_tuples_hot_updated)
+#else
+#define pgm_hot_updates(rel) \
+	((rel)->pgstat_info == NULL ? 0 : (rel)->pgstat_info->counts.tuples_hot_updated)
+#endif
+
+/* 18 wraps RETURNING to give it options (80feb727c86). */
+#if PG_VERSION_NUM >= 180000
+#define pgm_update_returns(stmt) ((stmt)->returningClause != NULL)
+#else
+#define pgm_update_returns(stmt) ((stmt)->returningList != NIL)
+#endif
+
+/* 17 lets a worker connect as a role that may not log in (492217301e5). */
+#if PG_VERSION_NUM >= 170000
+#define PGM_WORKER_AS_ANY_ROLE	BGWORKER_BYPASS_ROLELOGINCHECK
+#else
+#define PGM_WORKER_AS_ANY_ROLE	0
 #endif
 
 /* 17 brought ALTER COLUMN ... SET EXPRESSION (5d06e99a3cf). */
@@ -77,6 +115,14 @@
 	((cmd)->subtype == AT_AddConstraint && ((Constraint *) (cmd)->def)->contype == CONSTR_NOTNULL)
 #else
 #define pgm_is_not_null_constraint(cmd) false
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define pgm_portal_run(portal, dest) \
+	((void) PortalRun(portal, FETCH_ALL, true, dest, dest, NULL))
+#else
+#define pgm_portal_run(portal, dest) \
+	((void) PortalRun(portal, FETCH_ALL, true, true, dest, dest, NULL))
 #endif
 
 #endif							/* PGM_COMPAT_H */

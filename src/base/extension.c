@@ -27,6 +27,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -152,6 +153,21 @@ pgm_extension_lock(void)
 			return waited;
 		UnlockRelationOid(relid, ShareUpdateExclusiveLock);
 	}
+}
+
+/*
+ * Keep the extension from being dropped or updated to the end of the
+ * transaction.  Returns false if it is not there (any more).
+ */
+bool
+pgm_extension_share(void)
+{
+	Oid			extension = get_extension_oid("pgmigrate", true);
+
+	if (!OidIsValid(extension))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	return get_extension_oid("pgmigrate", true) == extension;
 }
 
 /*

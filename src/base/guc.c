@@ -3,8 +3,11 @@
  * guc.c
  *	  Definition of the extension's settings.
  *
- * All of them are for the session that runs a migration, and none of them can
- * widen anybody's rights, so every user may set them.
+ * Those about a run are for the session that runs a migration, and none of them
+ * can widen anybody's rights, so every user may set them.  Those about backfills
+ * are read by the workers, in whose sessions ALTER SYSTEM, ALTER DATABASE and
+ * ALTER ROLE set them; those that guard the server as a whole are set for all of
+ * it.
  *
  * IDENTIFICATION
  *	  src/base/guc.c
@@ -23,6 +26,23 @@ int			pgm_lock_timeout = 50;
 int			pgm_lock_retries = 60;
 int			pgm_out_of_order = PGM_OUT_OF_ORDER_ERROR;
 bool		pgm_verify_on_apply = true;
+
+int			pgm_backfill_batch_ms = 100;
+int			pgm_backfill_batch_rows = 2000;
+int			pgm_backfill_duty = 100;
+int			pgm_backfill_lanes = 1;
+int			pgm_backfill_max_active = 0;
+int			pgm_backfill_max_archive_files = 42;
+int			pgm_backfill_max_bad_rows = 0;
+int			pgm_backfill_max_lag = 10000;
+int			pgm_backfill_max_lag_size = 1024;
+int			pgm_backfill_max_slot_size = 10240;
+int			pgm_backfill_max_transaction_age = 0;
+int			pgm_backfill_max_wal_rate = 0;
+int			pgm_backfill_max_workers = 2;
+double		pgm_backfill_min_free_disk = 5;
+bool		pgm_backfill_packing = true;
+bool		pgm_backfill_yield_to_vacuum = false;
 
 static const struct config_enum_entry out_of_order_options[] = {
 	{"error", PGM_OUT_OF_ORDER_ERROR, false},
@@ -71,6 +91,146 @@ define_run_settings(void)
 							 NULL, NULL, NULL);
 }
 
+static void
+define_batch_settings(void)
+{
+	DefineCustomIntVariable("pgmigrate.backfill_batch_ms",
+							"Sets how long a batch of a backfill should take at most.",
+							"Batches are sized by the time that rows took.",
+							&pgm_backfill_batch_ms,
+							100, 1, 60000,
+							PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_batch_rows",
+							"Sets the most rows of a batch.",
+							"A batch starts with 1000 at most and grows while it is fast enough.",
+							&pgm_backfill_batch_rows,
+							2000, 1, 1000000,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_duty",
+							"Sets the percentage of the time that a lane may work.",
+							"100 means without a rest.",
+							&pgm_backfill_duty,
+							100, 1, 100,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_lanes",
+							"Sets how many workers a backfill may have at a time.",
+							NULL,
+							&pgm_backfill_lanes,
+							1, 1, 64,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_bad_rows",
+							"Sets how many rows may fail before the backfill does.",
+							"Rows that fail are put aside. 0 means that the first one ends the backfill.",
+							&pgm_backfill_max_bad_rows,
+							0, 0, INT_MAX,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_workers",
+							"Sets how many workers all backfills of the server may have at a time.",
+							NULL,
+							&pgm_backfill_max_workers,
+							2, 1, 64,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("pgmigrate.backfill_packing",
+							 "Keeps new row versions on the pages of the old ones where that can be.",
+							 "Where it cannot, a backfill says so.",
+							 &pgm_backfill_packing,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+}
+
+/*
+ * What guards the server is not for the submitter of a backfill to widen; a job
+ * can have limits of its own, which are seen in its row.
+ */
+static void
+define_limit_settings(void)
+{
+	DefineCustomIntVariable("pgmigrate.backfill_max_active",
+							"Sets the number of active sessions at which backfills hold.",
+							"Their own workers do not count. 0 means no limit.",
+							&pgm_backfill_max_active,
+							0, 0, INT_MAX,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_archive_files",
+							"Sets the number of WAL files not archived yet at which backfills hold.",
+							"0 means no limit.",
+							&pgm_backfill_max_archive_files,
+							42, 0, INT_MAX,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_lag",
+							"Sets how far a standby may be behind, in time.",
+							"A lag that cannot be told holds too. 0 means no limit.",
+							&pgm_backfill_max_lag,
+							10000, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_lag_size",
+							"Sets how far a standby may be behind, in WAL.",
+							"0 means no limit.",
+							&pgm_backfill_max_lag_size,
+							1024, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_slot_size",
+							"Sets how much WAL a replication slot may keep.",
+							"0 means no limit.",
+							&pgm_backfill_max_slot_size,
+							10240, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_transaction_age",
+							"Sets the age of the oldest transaction at which backfills hold.",
+							"Old transactions keep space from being reused. 0 means no limit.",
+							&pgm_backfill_max_transaction_age,
+							0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_max_wal_rate",
+							"Sets how much WAL a backfill may write in a second.",
+							"It is divided among its lanes. 0 means no limit.",
+							&pgm_backfill_max_wal_rate,
+							0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomRealVariable("pgmigrate.backfill_min_free_disk",
+							 "Sets the percentage of free disk space at which backfills hold.",
+							 "The least of data directory, WAL and tablespaces counts. 0 means no limit.",
+							 &pgm_backfill_min_free_disk,
+							 5, 0, 100,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("pgmigrate.backfill_yield_to_vacuum",
+							 "Slows a backfill down while its table is vacuumed.",
+							 NULL,
+							 &pgm_backfill_yield_to_vacuum,
+							 false,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+}
+
 /*
  * Define all settings.  Called once, when the library is loaded.
  */
@@ -79,6 +239,8 @@ pgm_guc_define(void)
 {
 	define_lock_settings();
 	define_run_settings();
+	define_batch_settings();
+	define_limit_settings();
 	MarkGUCPrefixReserved("pgmigrate");
 }
 

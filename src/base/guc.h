@@ -23,6 +23,23 @@ extern int	pgm_lock_retries;
 extern int	pgm_out_of_order;
 extern bool pgm_verify_on_apply;
 
+extern int	pgm_backfill_batch_ms;
+extern int	pgm_backfill_batch_rows;
+extern int	pgm_backfill_duty;
+extern int	pgm_backfill_lanes;
+extern int	pgm_backfill_max_active;
+extern int	pgm_backfill_max_archive_files;
+extern int	pgm_backfill_max_bad_rows;
+extern int	pgm_backfill_max_lag;
+extern int	pgm_backfill_max_lag_size;
+extern int	pgm_backfill_max_slot_size;
+extern int	pgm_backfill_max_transaction_age;
+extern int	pgm_backfill_max_wal_rate;
+extern int	pgm_backfill_max_workers;
+extern double pgm_backfill_min_free_disk;
+extern bool pgm_backfill_packing;
+extern bool pgm_backfill_yield_to_vacuum;
+
 extern void pgm_guc_define(void);
 extern void pgm_guc_pin_search_path(void);
 

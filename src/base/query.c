@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -102,4 +103,71 @@ Datum
 pgm_query_datum(int row, int column, bool *isnull)
 {
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/*
+ * The same for common types; columns count from 1.
+ */
+int64
+pgm_query_int64(int row, int column, int64 if_null)
+{
+	bool		isnull;
+	Datum		value = pgm_query_datum(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetInt64(value);
+}
+
+int
+pgm_query_int(int row, int column, int if_null)
+{
+	bool		isnull;
+	Datum		value = pgm_query_datum(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetInt32(value);
+}
+
+double
+pgm_query_float(int row, int column, double if_null)
+{
+	bool		isnull;
+	Datum		value = pgm_query_datum(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetFloat8(value);
+}
+
+bool
+pgm_query_bool(int row, int column)
+{
+	bool		isnull;
+	Datum		value = pgm_query_datum(row, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+Oid
+pgm_query_oid(int row, int column)
+{
+	bool		isnull;
+	Datum		value = pgm_query_datum(row, column, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
+/*
+ * A timestamptz; 0 if it is null.
+ */
+int64
+pgm_query_time(int row, int column)
+{
+	return pgm_query_int64(row, column, 0);
+}
+
+/*
+ * Set a text argument that may be NULL.
+ */
+void
+pgm_query_set_text(Datum *values, char *nulls, int i, const char *value)
+{
+	nulls[i] = value == NULL ? 'n' : ' ';
+	values[i] = value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
 }

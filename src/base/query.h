@@ -15,7 +15,7 @@
 
 #include "base/extension.h"
 
-#define PGM_QUERY_MAX_ARGS	20
+#define PGM_QUERY_MAX_ARGS	40
 
 /*
  * A query, planned at its first use and kept for the life of the session.  To
@@ -44,5 +44,13 @@ extern void pgm_query_end(PgmQueryScope *scope);
 
 extern char *pgm_query_text(int row, int column);
 extern Datum pgm_query_datum(int row, int column, bool *isnull);
+extern int64 pgm_query_int64(int row, int column, int64 if_null);
+extern int	pgm_query_int(int row, int column, int if_null);
+extern double pgm_query_float(int row, int column, double if_null);
+extern bool pgm_query_bool(int row, int column);
+extern Oid	pgm_query_oid(int row, int column);
+extern int64 pgm_query_time(int row, int column);
+
+extern void pgm_query_set_text(Datum *values, char *nulls, int i, const char *value);
 
 #endif							/* PGM_QUERY_H */

@@ -24,6 +24,16 @@ static const char *const state_names[] = {
 	[PGM_STATE_ROLLED_BACK] = "rolled_back",
 };
 
+static const char *const job_state_names[] = {
+	[PGM_JOB_QUEUED] = "queued",
+	[PGM_JOB_RUNNING] = "running",
+	[PGM_JOB_PAUSED] = "paused",
+	[PGM_JOB_SUSPENDED] = "suspended",
+	[PGM_JOB_FAILED] = "failed",
+	[PGM_JOB_DONE] = "done",
+	[PGM_JOB_CANCELLED] = "cancelled",
+};
+
 /*
  * Index of a word that one of our own tables holds, which its CHECK
  * constraint keeps to the list.
@@ -62,4 +72,16 @@ PgmState
 pgm_state_parse(const char *name)
 {
 	return (PgmState) find_word(state_names, lengthof(state_names), name);
+}
+
+const char *
+pgm_job_state_name(PgmJobState state)
+{
+	return job_state_names[state];
+}
+
+PgmJobState
+pgm_job_state_parse(const char *name)
+{
+	return (PgmJobState) find_word(job_state_names, lengthof(job_state_names), name);
 }

@@ -62,3 +62,20 @@ pgm_wait_ms(long ms)
 		ResetLatch(MyLatch);
 	}
 }
+
+/*
+ * Wait until the latch is set, at most that long.  A query cancel is not for
+ * somebody who runs no query, and stays pending.
+ */
+void
+pgm_wait_latch_ms(long ms)
+{
+	HOLD_CANCEL_INTERRUPTS();
+	CHECK_FOR_INTERRUPTS();
+	(void) WaitLatch(MyLatch,
+					 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	RESUME_CANCEL_INTERRUPTS();
+}

@@ -13,5 +13,6 @@
 
 extern long pgm_wait_backoff_ms(int failures, double random);
 extern void pgm_wait_ms(long ms);
+extern void pgm_wait_latch_ms(long ms);
 
 #endif							/* PGM_WAIT_H */

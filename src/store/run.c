@@ -19,13 +19,6 @@
 #include "base/query.h"
 #include "store/store.h"
 
-static void
-set_text(Datum *values, char *nulls, int i, const char *value)
-{
-	nulls[i] = value == NULL ? 'n' : ' ';
-	values[i] = value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
-}
-
 /*
  * Add all statements of a run in one query, whatever their number.
  */
@@ -99,7 +92,7 @@ pgm_store_insert_run(const PgmRun *run)
 	bool		isnull;
 	int64		id;
 
-	set_text(values, nulls, 0, run->migration);
+	pgm_query_set_text(values, nulls, 0, run->migration);
 	values[1] = CStringGetTextDatum(run->action);
 	values[2] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), missing_ok));
 	values[3] = TimestampTzGetDatum(run->started_at);
@@ -108,8 +101,8 @@ pgm_store_insert_run(const PgmRun *run)
 	values[6] = Int64GetDatum(run->rows);
 	values[7] = Int64GetDatum(run->wal_bytes);
 	values[8] = Int32GetDatum(run->tries);
-	set_text(values, nulls, 9, run->checksum);
-	set_text(values, nulls, 10, run->note);
+	pgm_query_set_text(values, nulls, 9, run->checksum);
+	pgm_query_set_text(values, nulls, 10, run->note);
 
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, nulls);

@@ -56,8 +56,8 @@ floor()
 	case $1 in
 		base) echo 0 ;;
 		script | store) echo 1 ;;
-		plan) echo 2 ;;
-		atomic) echo 3 ;;
+		plan | backfill) echo 2 ;;
+		atomic | worker) echo 3 ;;
 		api) echo 4 ;;
 		top) echo 9 ;;
 		*) return 1 ;;

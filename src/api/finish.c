@@ -1,0 +1,165 @@
+/*-------------------------------------------------------------------------
+ *
+ * finish.c
+ *	  migrate.backfill_batch() and migrate.finish(): batches in this session
+ *
+ * For those who drive a backfill themselves, or whose server has no room for a
+ * worker.  They work as lane 0, beside workers if there are any.
+ *
+ * IDENTIFICATION
+ *	  src/api/finish.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/pg_prng.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "tcop/utility.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+
+#include "api/limits.h"
+#include "backfill/backfill.h"
+#include "base/args.h"
+#include "base/subxact.h"
+#include "base/wait.h"
+
+PG_FUNCTION_INFO_V1(pgmigrate_backfill_batch);
+PG_FUNCTION_INFO_V1(pgmigrate_finish);
+
+/* How long to wait for others, and for room. */
+#define IDLE_MS		100
+#define ROOM_MS		1
+
+/* One step in a subtransaction. */
+typedef struct StepCall
+{
+	PgmLane    *lane;
+	PgmStep		step;
+} StepCall;
+
+/*
+ * migrate.backfill_batch(id bigint)
+ */
+Datum
+pgmigrate_backfill_batch(PG_FUNCTION_ARGS)
+{
+	const bool	for_update = true;
+	PgmLane    *lane;
+	PgmStep		step;
+	int64		rows = 0;
+	int64		id;
+
+	pgm_args_check_count(fcinfo, 1);
+	PreventCommandIfReadOnly("migrate.backfill_batch()");
+	id = pgm_job_argument(fcinfo);
+	pgm_job_check_runner(pgm_job_fetch(id, !for_update));
+
+	lane = pgm_lane_create(id, 0, CurrentMemoryContext);
+	pgm_lane_set_one_by_one(lane);
+	do
+	{
+		step = pgm_lane_step(lane);
+		if (step == PGM_STEP_ROWS)
+			rows = pgm_lane_rows(lane);
+	} while (step == PGM_STEP_AGAIN);
+	if (step == PGM_STEP_DONE)
+		(void) pgm_job_complete(id);
+	pgm_lane_destroy(lane);
+	PG_RETURN_INT64(rows);
+}
+
+static void
+call_step(void *arg)
+{
+	StepCall   *call = (StepCall *) arg;
+
+	call->step = pgm_lane_step(call->lane);
+}
+
+/*
+ * One step, committed.  Errors that can be survived are: the step is tried again
+ * later.
+ */
+static PgmStep
+run_step(PgmLane *lane, int *failures)
+{
+	StepCall	call = {lane, PGM_STEP_AGAIN};
+	const bool	keep = true;
+	ErrorData  *error;
+	instr_time	start;
+	instr_time	end;
+
+	INSTR_TIME_SET_CURRENT(start);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	error = pgm_subxact_run(call_step, &call, keep);
+	PopActiveSnapshot();
+	if (error == NULL)
+	{
+		SPI_commit();
+		INSTR_TIME_SET_CURRENT(end);
+		INSTR_TIME_SUBTRACT(end, start);
+		pgm_lane_committed(lane, INSTR_TIME_GET_MILLISEC(end));
+		*failures = 0;
+		return call.step;
+	}
+	if (pgm_subxact_must_stop(error) || pgm_lane_aborted(lane, error) == PGM_REMEDY_FAIL)
+		ReThrowError(error);
+	FreeErrorData(error);
+	SPI_commit();
+	pgm_wait_ms(pgm_wait_backoff_ms(++*failures, pg_prng_double(&pg_global_prng_state)));
+	return PGM_STEP_AGAIN;
+}
+
+/*
+ * migrate.finish(id bigint), migrate.finish(name text)
+ */
+Datum
+pgmigrate_finish(PG_FUNCTION_ARGS)
+{
+	const bool	for_update = true;
+	PgmLane    *lane;
+	PgmStep		step;
+	int64		id;
+	int			failures = 0;
+
+	pgm_args_check_count(fcinfo, 1);
+	pgm_job_check_nonatomic(fcinfo, "CALL migrate.finish()");
+	PreventCommandIfReadOnly("migrate.finish()");
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	id = pgm_job_argument(fcinfo);
+	pgm_job_check_runner(pgm_job_fetch(id, !for_update));
+	PopActiveSnapshot();
+	SPI_commit();
+
+	lane = pgm_lane_create(id, 0, PortalContext);
+	for (;;)
+	{
+		step = run_step(lane, &failures);
+		if (step == PGM_STEP_DONE || step == PGM_STEP_STOPPED)
+			break;
+		if (step == PGM_STEP_IDLE)
+			pgm_wait_ms(IDLE_MS);
+		if (step == PGM_STEP_WAIT)
+		{
+			pgm_wait_ms(ROOM_MS);
+			pgm_lane_waited(lane, ROOM_MS);
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (step == PGM_STEP_DONE)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		(void) pgm_job_complete(id);
+		PopActiveSnapshot();
+	}
+	pgm_lane_destroy(lane);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,118 @@
+/*-------------------------------------------------------------------------
+ *
+ * job.c
+ *	  Which backfill is meant, and who may run its batches.
+ *
+ * IDENTIFICATION
+ *	  src/api/job.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
+
+#include "api/limits.h"
+#include "base/args.h"
+#include "base/compat.h"
+#include "base/rights.h"
+
+/*
+ * The job that the first argument names, by id or by name.
+ */
+int64
+pgm_job_argument(FunctionCallInfo fcinfo)
+{
+	char	   *name;
+	int64		id;
+
+	if (get_fn_expr_argtype(fcinfo->flinfo, 0) == INT8OID)
+	{
+		pgm_args_not_null(fcinfo, 0, "id");
+		return PG_GETARG_INT64(0);
+	}
+	name = pgm_args_text(fcinfo, 0, "name");
+	id = pgm_store_find_job(name);
+	if (id == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("backfill \"%s\" does not exist", name),
+				 errhint("See migrate.backfill_history.")));
+	return id;
+}
+
+/*
+ * The job; throws if there is none.
+ */
+PgmJob *
+pgm_job_fetch(int64 id, bool for_update)
+{
+	PgmJob	   *job = pgm_store_fetch_job(id, for_update);
+
+	if (job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("backfill " INT64_FORMAT " does not exist", id),
+				 errhint("See migrate.backfill_history.")));
+	return job;
+}
+
+/*
+ * Throw unless the caller may run batches of a job itself.  They hold code of the
+ * submitter's and fire triggers of the table's owner, so the caller has to be
+ * the role that the job runs as, and nothing must lead from there to another.
+ */
+void
+pgm_job_check_runner(const PgmJob *job)
+{
+	PgmAuthor	runner;
+
+	runner.name = job->run_as;
+	runner.oid = job->run_as_oid;
+	runner.cluster = job->submitter.cluster;
+	if (GetUserId() == job->run_as_oid && !pgm_rights_must_confine(&runner))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to run batches of backfill \"%s\"", job->name),
+			 errdetail("It runs as role \"%s\".", job->run_as),
+			 errhint("Connect as role \"%s\", or leave it to the workers.", job->run_as)));
+}
+
+/*
+ * Must a worker for a role connect as superuser and act as the role, since the
+ * role may not log in and the server cannot do without?
+ */
+bool
+pgm_job_is_pinned(Oid role)
+{
+	HeapTuple	tuple;
+	bool		can_login;
+
+	if (PGM_WORKER_AS_ANY_ROLE != 0)
+		return false;
+	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	can_login = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return !can_login;
+}
+
+/*
+ * Throw unless the procedure may end transactions.
+ */
+void
+pgm_job_check_nonatomic(FunctionCallInfo fcinfo, const char *name)
+{
+	if (fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
+		!castNode(CallContext, fcinfo->context)->atomic)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			 errmsg("%s cannot run inside a transaction block", name)));
+}

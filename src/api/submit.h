@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * submit.h
+ *	  What migrate.backfill() and migrate.estimate() have in common.
+ *
+ * IDENTIFICATION
+ *	  src/api/submit.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_SUBMIT_H
+#define PGM_SUBMIT_H
+
+#include "fmgr.h"
+
+#include "store/backfill.h"
+
+extern PgmJob *pgm_submit_read(FunctionCallInfo fcinfo, int target, int assign, int filter,
+							   int delete);
+extern List *pgm_submit_check(FunctionCallInfo fcinfo, PgmJob *job, int strategy_arg,
+							  int key_arg);
+
+#endif							/* PGM_SUBMIT_H */

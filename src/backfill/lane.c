@@ -1,0 +1,482 @@
+/*-------------------------------------------------------------------------
+ *
+ * lane.c
+ *	  A lane at work: one step, one transaction.
+ *
+ * The caller opens a transaction, calls pgm_lane_step(), commits, and reports
+ * that with pgm_lane_committed(); or aborts and reports pgm_lane_aborted(), which
+ * says what is to be done about the error.  The rows that a step changed, the
+ * marker of how far the lane has come and its counters stand in that one
+ * transaction, so a crash at any point loses a batch and no more.
+ *
+ * What a lane remembers in memory only (which rows of its piece are still to be
+ * done) it can find out again, and does so after an error.
+ *
+ * A worker holds the session lock of its lane, so nobody else writes the lane's
+ * row and it is read once.  Lane 0 is for sessions that call backfill_batch() or
+ * finish(): these lock the row in each step, and see there whether somebody else
+ * went on with the piece.
+ *
+ * IDENTIFICATION
+ *	  src/backfill/lane.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "executor/instrument.h"
+#include "portability/instr_time.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/extension.h"
+#include "base/guc.h"
+#include "base/subxact.h"
+#include "backfill/lane.h"
+
+/* Batches for which a lane stays careful, or leaves locked rows out. */
+#define CAREFUL_BATCHES		20
+#define SKIP_LOCKED_BATCHES	20
+
+/* "Rows per second lately" is about so much time. */
+#define RATE_MS				2000
+
+/*
+ * A lane of a job, number 0 for a session.  Lives until pgm_lane_destroy(), or as
+ * long as "parent".
+ */
+PgmLane *
+pgm_lane_create(int64 job, int number, MemoryContext parent)
+{
+	MemoryContext cxt = AllocSetContextCreate(parent, "pgmigrate lane", ALLOCSET_DEFAULT_SIZES);
+	PgmLane    *lane = MemoryContextAllocZero(cxt, sizeof(PgmLane));
+
+	lane->cxt = cxt;
+	lane->job_cxt = AllocSetContextCreate(cxt, "pgmigrate job", ALLOCSET_SMALL_SIZES);
+	lane->leaf_cxt = AllocSetContextCreate(cxt, "pgmigrate leaf", ALLOCSET_SMALL_SIZES);
+	lane->piece_cxt = AllocSetContextCreate(cxt, "pgmigrate piece", ALLOCSET_DEFAULT_SIZES);
+	lane->batch_cxt = AllocSetContextCreate(cxt, "pgmigrate batch", ALLOCSET_DEFAULT_SIZES);
+	lane->job_id = job;
+	lane->lane = number;
+	lane->row.job = job;
+	lane->row.lane = number;
+	lane->row.phase = "starting";
+	return lane;
+}
+
+/*
+ * The lane is for one batch in somebody else's transaction: it begins where its
+ * row says, and does not wait for room that the same transaction would have to
+ * free.
+ */
+void
+pgm_lane_set_one_by_one(PgmLane *lane)
+{
+	lane->one_by_one = true;
+}
+
+void
+pgm_lane_destroy(PgmLane *lane)
+{
+	pgm_leaf_close(lane);
+	MemoryContextDelete(lane->cxt);
+}
+
+static int
+batch_rows_limit(const PgmJob *job)
+{
+	return job->batch_rows > 0 ? job->batch_rows : pgm_backfill_batch_rows;
+}
+
+static int
+batch_ms_limit(const PgmJob *job)
+{
+	return job->batch_ms > 0 ? job->batch_ms : pgm_backfill_batch_ms;
+}
+
+/*
+ * Have the job as it is now.  Returns false if it is not to be run.
+ */
+static bool
+load_job(PgmLane *lane)
+{
+	TransactionId version;
+	MemoryContext old;
+	const bool	for_update = true;
+
+	if (!pgm_store_fetch_job_version(lane->job_id, &version))
+		return false;
+	if (lane->job == NULL || lane->job->version != version)
+	{
+		bool		first = lane->job == NULL;
+
+		MemoryContextReset(lane->job_cxt);
+		old = MemoryContextSwitchTo(lane->job_cxt);
+		lane->job = pgm_store_fetch_job(lane->job_id, !for_update);
+		MemoryContextSwitchTo(old);
+		if (lane->job == NULL)
+			return false;
+		if (first)
+			pgm_pace_init(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane->job));
+		else
+			pgm_pace_limit(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane->job));
+	}
+	return lane->job->state == PGM_JOB_RUNNING || lane->job->state == PGM_JOB_QUEUED ||
+		(lane->lane == 0 && lane->job->state == PGM_JOB_PAUSED);
+}
+
+static List *
+copy_key(MemoryContext cxt, List *key)
+{
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	List	   *copy = NIL;
+	ListCell   *lc;
+
+	foreach(lc, key)
+		copy = lappend(copy, pstrdup((char *) lfirst(lc)));
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+/*
+ * Have the lane's row.
+ */
+static void
+load_row(PgmLane *lane)
+{
+	PgmLaneRow	row = lane->row;
+
+	if (lane->row_loaded && lane->lane != 0)
+		return;
+	pgm_store_open_lane(&row);
+	if (row.leaf != lane->row.leaf || row.pass != lane->row.pass ||
+		row.from_block != lane->row.from_block || row.to_block != lane->row.to_block ||
+		!lane->row_loaded || lane->job->by_key)
+	{
+		pgm_leaf_piece_end(lane);
+		lane->row = row;
+		lane->row.from_key = copy_key(lane->piece_cxt, row.from_key);
+		lane->row.to_key = copy_key(lane->piece_cxt, row.to_key);
+	}
+	else
+		lane->row.counters = row.counters;
+	lane->row_loaded = true;
+}
+
+/* The leaf of the lane's piece, in the current context. */
+static PgmLeaf *
+find_leaf(PgmLane *lane)
+{
+	const bool	for_update = true;
+	ListCell   *lc;
+
+	foreach(lc, pgm_store_fetch_leaves(lane->job_id, !for_update))
+	{
+		PgmLeaf    *leaf = (PgmLeaf *) lfirst(lc);
+
+		if (leaf->leaf == lane->row.leaf)
+			return leaf;
+	}
+	elog(ERROR, "backfill " INT64_FORMAT " has no leaf %d", lane->job_id, lane->row.leaf);
+	return NULL;				/* keep compiler quiet */
+}
+
+/*
+ * Take up the piece of the lane's row.
+ */
+static void
+begin_piece(PgmLane *lane)
+{
+	MemoryContext old;
+
+	pgm_leaf_open(lane, find_leaf(lane));
+	old = MemoryContextSwitchTo(lane->piece_cxt);
+	lane->bad_rows = pgm_store_fetch_bad_rows(lane->job_id, lane->leaf_relid);
+	MemoryContextSwitchTo(old);
+	if (!lane->job->by_key)
+		pgm_pages_begin(lane);
+	lane->row.phase = lane->row.pass > 1 ? "sweeping" :
+		lane->job->is_delete ? "deleting" : "updating";
+	lane->piece_begun = true;
+}
+
+/*
+ * Settings under which the user's text means what it meant when it was
+ * submitted, and under which no row is left out silently.
+ */
+static void
+set_options(const PgmJob *job)
+{
+	(void) set_config_option("search_path", job->search_path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Throw if more rows were put aside than the job may lose.
+ */
+static void
+check_bad_rows(PgmLane *lane)
+{
+	int64		limit = lane->job->max_bad_rows >= 0 ? lane->job->max_bad_rows :
+		pgm_backfill_max_bad_rows;
+	PgmCounters sum;
+
+	if (lane->batch.bad == 0)
+		return;
+	pgm_store_sum_lanes(lane->job_id, &sum);
+	if (sum.bad_rows > limit)
+		lane->too_many_bad = true;
+}
+
+/*
+ * Count what the batch did; the row is saved.
+ */
+static void
+record_batch(PgmLane *lane, const WalUsage *wal, int64 dirtied, int64 hot, double ms)
+{
+	PgmCounters *c = &lane->row.counters;
+
+	c->batches++;
+	c->rows += lane->batch.changed;
+	c->hot_rows += hot;
+	c->bad_rows += lane->batch.bad;
+	c->pages += dirtied;
+	c->wal_bytes += pgWalUsage.wal_bytes - wal->wal_bytes;
+	c->wal_fpi += pgWalUsage.wal_fpi - wal->wal_fpi;
+	c->busy_ms += ms;
+	lane->row.piece_rows += lane->batch.changed;
+	lane->row.batch_rows = pgm_pace_rows(&lane->pace);
+	lane->wal_bytes = pgWalUsage.wal_bytes - wal->wal_bytes;
+	pgm_store_save_lane(&lane->row);
+	check_bad_rows(lane);
+}
+
+/*
+ * One batch of the piece.
+ */
+static PgmStep
+do_batch(PgmLane *lane)
+{
+	WalUsage	wal = pgWalUsage;
+	int64		dirtied = pgBufferUsage.shared_blks_dirtied;
+	int64		hot;
+	instr_time	start;
+	instr_time	end;
+	Relation	rel;
+	bool		more;
+	int			guc_level = NewGUCNestLevel();
+
+	INSTR_TIME_SET_CURRENT(start);
+	set_options(lane->job);
+	if (!lane->piece_begun)
+		begin_piece(lane);
+	rel = try_table_open(lane->leaf_relid, RowExclusiveLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the table of the backfill does not exist any more")));
+	hot = pgm_hot_updates(rel);
+	memset(&lane->batch, 0, sizeof(lane->batch));
+	more = lane->job->by_key ? pgm_key_batch(lane, rel) : pgm_pages_batch(lane, rel);
+	hot = pgm_hot_updates(rel) - hot;
+	table_close(rel, NoLock);
+	AtEOXact_GUC(true, guc_level);
+
+	if (lane->job->by_key)
+		lane->row.from_key = copy_key(lane->piece_cxt, lane->row.from_key);
+	if (more && lane->batch.chosen == 0 && lane->batch.waiting)
+		return PGM_STEP_WAIT;
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	record_batch(lane, &wal, pgBufferUsage.shared_blks_dirtied - dirtied, hot,
+				 INSTR_TIME_GET_MILLISEC(end));
+	lane->piece_ended = !more;
+	return lane->batch.changed > 0 ? PGM_STEP_ROWS : PGM_STEP_AGAIN;
+}
+
+/*
+ * Do what is next, in the transaction that is open.
+ */
+PgmStep
+pgm_lane_step(PgmLane *lane)
+{
+	MemoryContext old = MemoryContextSwitchTo(lane->batch_cxt);
+	PgmStep		step;
+
+	MemoryContextReset(lane->batch_cxt);
+	if (!pgm_extension_share() || !load_job(lane))
+		step = PGM_STEP_STOPPED;
+	else
+	{
+		load_row(lane);
+		if (lane->piece_ended && lane->row.leaf != 0)
+		{
+			pgm_piece_finish(lane);
+			step = PGM_STEP_AGAIN;
+		}
+		else if (lane->row.leaf != 0)
+			step = do_batch(lane);
+		else
+		{
+			lane->piece_ended = false;
+			switch (pgm_piece_claim(lane))
+			{
+				case PGM_CLAIM_PIECE:
+					lane->row.from_key = copy_key(lane->piece_cxt, lane->row.from_key);
+					lane->row.to_key = copy_key(lane->piece_cxt, lane->row.to_key);
+					step = PGM_STEP_AGAIN;
+					break;
+				case PGM_CLAIM_NONE:
+					step = PGM_STEP_IDLE;
+					break;
+				default:
+					step = PGM_STEP_DONE;
+					break;
+			}
+		}
+	}
+	MemoryContextSwitchTo(old);
+	return step;
+}
+
+static void
+update_rate(PgmLane *lane, TimestampTz now)
+{
+	double		ms;
+
+	if (lane->rate_since == 0)
+		lane->rate_since = now;
+	lane->rate_rows += lane->batch.changed;
+	ms = (now - lane->rate_since) / 1000.0;
+	if (ms < RATE_MS)
+		return;
+	lane->row.rate = lane->rate_rows * 1000.0 / ms;
+	lane->rate_rows = 0;
+	lane->rate_since = now;
+}
+
+/*
+ * The step is committed; it took so many milliseconds with the commit.
+ */
+void
+pgm_lane_committed(PgmLane *lane, double ms)
+{
+	if (lane->batch.chosen > 0)
+		pgm_pace_add(&lane->pace, lane->batch.chosen, ms);
+	update_rate(lane, GetCurrentTimestamp());
+	if (lane->careful > 0)
+		lane->careful--;
+	if (lane->skip_locked > 0)
+		lane->skip_locked--;
+	memset(&lane->batch, 0, sizeof(lane->batch));
+}
+
+/*
+ * Nothing had room: the caller waits so many milliseconds before the next step.
+ */
+void
+pgm_lane_waited(PgmLane *lane, double ms)
+{
+	lane->pages.stuck_ms += ms;
+}
+
+static PgmRemedy
+remedy_for(const ErrorData *error)
+{
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_T_R_SERIALIZATION_FAILURE:
+		case ERRCODE_T_R_DEADLOCK_DETECTED:
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			return PGM_REMEDY_RETRY;
+		case ERRCODE_QUERY_CANCELED:
+			return PGM_REMEDY_SHRINK;
+		case ERRCODE_RAISE_EXCEPTION:
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+			return PGM_REMEDY_BISECT;
+		default:
+			break;
+	}
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_DATA_EXCEPTION:
+		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+			return PGM_REMEDY_BISECT;
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_CONNECTION_EXCEPTION:
+			return PGM_REMEDY_RETRY;
+		default:
+			return PGM_REMEDY_FAIL;
+	}
+}
+
+/*
+ * The step failed and is rolled back.  What the lane knew may be wrong now, so it
+ * begins with its piece again.
+ */
+PgmRemedy
+pgm_lane_aborted(PgmLane *lane, const ErrorData *error)
+{
+	PgmRemedy	remedy = remedy_for(error);
+
+	pgm_leaf_close(lane);
+	pgm_leaf_piece_end(lane);
+	lane->row_loaded = false;
+	lane->row.leaf = 0;
+	lane->piece_ended = false;
+	memset(&lane->batch, 0, sizeof(lane->batch));
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && lane->job != NULL &&
+		!lane->job->by_key)
+		lane->skip_locked = SKIP_LOCKED_BATCHES;
+	if (remedy == PGM_REMEDY_SHRINK)
+		pgm_pace_shrink(&lane->pace);
+	if (remedy == PGM_REMEDY_BISECT)
+	{
+		/* an error that being careful did not catch is about something else */
+		if (lane->careful > 0)
+			return PGM_REMEDY_FAIL;
+		lane->careful = CAREFUL_BATCHES;
+	}
+	return remedy;
+}
+
+const PgmJob *
+pgm_lane_job(const PgmLane *lane)
+{
+	return lane->job;
+}
+
+PgmLaneRow *
+pgm_lane_row(PgmLane *lane)
+{
+	return &lane->row;
+}
+
+/*
+ * Rows that the last step changed.
+ */
+int64
+pgm_lane_rows(const PgmLane *lane)
+{
+	return lane->batch.changed;
+}
+
+int64
+pgm_lane_wal_bytes(const PgmLane *lane)
+{
+	return lane->wal_bytes;
+}
+
+bool
+pgm_lane_has_failed(const PgmLane *lane)
+{
+	return lane->too_many_bad;
+}

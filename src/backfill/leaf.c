@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ *
+ * leaf.c
+ *	  What a lane prepares for the table that it works on.
+ *
+ * IDENTIFICATION
+ *	  src/backfill/leaf.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "backfill/lane.h"
+
+/*
+ * Can new versions of rows stay on their pages without new index entries?  Says
+ * in the lane's row why not.
+ */
+static bool
+can_pack(PgmLane *lane, Relation rel)
+{
+	Bitmapset  *blocking;
+	const char *why = "";
+
+	if (lane->job->is_delete || lane->job->by_key)
+		why = "";
+	else if (!pgm_backfill_packing)
+		why = "pgmigrate.backfill_packing is off";
+	else if (rel->rd_tableam != GetHeapamTableAmRoutine())
+		why = "the table does not use the heap access method";
+	else
+	{
+		blocking = RelationGetIndexAttrBitmap(rel, pgm_hot_blocking_attrs);
+		if (!bms_overlap(blocking, lane->shape->set_attrs))
+		{
+			lane->row.packing[0] = '\0';
+			return true;
+		}
+		why = "a column that is set is indexed";
+	}
+	strlcpy(lane->row.packing, why, sizeof(lane->row.packing));
+	return false;
+}
+
+static void
+make_statements(PgmLane *lane)
+{
+	const PgmShape *shape = lane->shape;
+	List	   *key = lane->job->key_columns;
+	Oid			leaf = lane->leaf_relid;
+	const bool	skip_locked = true;
+	const bool	nth = true;
+
+	lane->describe = pgm_statement_describe(leaf, lane->primary_key);
+	if (!lane->job->by_key)
+	{
+		lane->candidates = pgm_statement_candidates(shape, leaf, lane->packing.possible &&
+													shape->values_known);
+		lane->change = pgm_statement_change(shape, leaf, !skip_locked);
+		lane->change_unlocked = pgm_statement_change(shape, leaf, skip_locked);
+		return;
+	}
+	for (int open = 0; open <= 1; open++)
+	{
+		lane->range[open] = pgm_statement_range(shape, leaf, key, open == 1);
+		lane->keys[open] = pgm_statement_keys(leaf, key, open == 1, !nth);
+		lane->nth[open] = pgm_statement_keys(leaf, key, open == 1, nth);
+	}
+}
+
+/*
+ * Get ready for a leaf, if the lane is not yet.
+ */
+void
+pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
+{
+	MemoryContext old;
+	Relation	rel;
+
+	if (lane->leaf == leaf->leaf && lane->leaf_relid == leaf->relid)
+		return;
+	pgm_leaf_close(lane);
+	rel = try_table_open(leaf->relid, RowExclusiveLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" does not exist any more", leaf->relation)));
+
+	old = MemoryContextSwitchTo(lane->leaf_cxt);
+	lane->leaf_relid = leaf->relid;
+	lane->shape = pgm_shape_analyze(lane->job->relid, lane->job->assign, lane->job->filter);
+	lane->primary_key = pgm_target_primary_key(leaf->relid);
+	lane->packing.possible = can_pack(lane, rel);
+	make_statements(lane);
+	lane->leaf = leaf->leaf;
+	MemoryContextSwitchTo(old);
+	table_close(rel, NoLock);
+}
+
+/*
+ * Forget the piece that the lane has in memory, not that it has claimed it.
+ */
+void
+pgm_leaf_piece_end(PgmLane *lane)
+{
+	lane->piece_begun = false;
+	lane->bad_rows = NIL;
+	lane->skipped = false;
+	memset(&lane->pages, 0, sizeof(lane->pages));
+	MemoryContextReset(lane->piece_cxt);
+}
+
+/*
+ * Forget the leaf.
+ */
+void
+pgm_leaf_close(PgmLane *lane)
+{
+	PgmStatement *all[] = {lane->candidates, lane->change, lane->change_unlocked,
+		lane->describe, lane->range[0], lane->range[1], lane->keys[0], lane->keys[1],
+	lane->nth[0], lane->nth[1]};
+
+	for (int i = 0; i < lengthof(all); i++)
+		pgm_statement_free(all[i]);
+	lane->candidates = lane->change = lane->change_unlocked = lane->describe = NULL;
+	memset(lane->range, 0, sizeof(lane->range));
+	memset(lane->keys, 0, sizeof(lane->keys));
+	memset(lane->nth, 0, sizeof(lane->nth));
+	memset(&lane->packing, 0, sizeof(lane->packing));
+	lane->leaf = 0;
+	lane->leaf_relid = InvalidOid;
+	MemoryContextReset(lane->leaf_cxt);
+}

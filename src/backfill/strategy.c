@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ *
+ * strategy.c
+ *	  By pages or by key?
+ *
+ * By pages is faster, needs no key and can keep new row versions where the old
+ * ones are, so it is taken wherever a row may be met twice.  What must be done
+ * once only goes by a key.  Where neither can be, the backfill is refused.
+ *
+ * IDENTIFICATION
+ *	  src/backfill/strategy.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/lsyscache.h"
+
+#include "backfill/backfill.h"
+
+/*
+ * The key of the first leaf, if all leaves have one on the same columns.
+ */
+static List *
+common_key(const PgmShape *shape, List *leaves)
+{
+	List	   *key;
+	ListCell   *lc;
+
+	if (leaves == NIL)
+		return pgm_target_find_key(shape->relid, shape);
+	key = pgm_target_find_key(linitial_oid(leaves), shape);
+	foreach(lc, leaves)
+	{
+		if (key != NIL)
+			pgm_target_check_key(lfirst_oid(lc), key, shape);
+	}
+	return key;
+}
+
+static char *
+pages_reason(const PgmShape *shape)
+{
+	if (shape->assign == NULL)
+		return "a row that is deleted is not met again";
+	if (shape->derived)
+		return "rows that have their new values are told from others by comparing them";
+	return "the filter tells rows that are done from others";
+}
+
+static void
+report_not_pages(const PgmShape *shape)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("cannot backfill \"%s\" by pages", shape->alias),
+			 errdetail("A row can be met twice, and %s.", shape->once),
+			 errhint("Use strategy \"key\", or give a filter \"column IS NULL\" on a column that is set and not read.")));
+}
+
+static void
+report_no_key(const PgmShape *shape)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("cannot backfill \"%s\" without a key", shape->alias),
+			 errdetail("By pages a row can be met twice, and %s; by key there would have to be a unique index on columns that are NOT NULL and not set.",
+					   shape->once),
+			 errhint("Add a primary key, or give a filter \"column IS NULL\" on a column that is set and not read.")));
+}
+
+/*
+ * Choose how to go through the leaves; "wanted" is auto, pages or key, and
+ * wanted_key NIL if none is named.  Throws if that cannot be done.
+ */
+PgmChoice
+pgm_strategy_choose(const PgmShape *shape, List *leaves, const char *wanted, List *wanted_key)
+{
+	PgmChoice	choice = {false, NIL, NULL};
+	bool		automatic = strcmp(wanted, "auto") == 0;
+	ListCell   *lc;
+
+	if (wanted_key != NIL && strcmp(wanted, "pages") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("strategy \"pages\" does not go by a key")));
+	if (strcmp(wanted, "pages") == 0 && shape->once != NULL)
+		report_not_pages(shape);
+	choice.by_key = strcmp(wanted, "key") == 0 || wanted_key != NIL ||
+		(automatic && shape->once != NULL);
+
+	if (!choice.by_key)
+	{
+		choice.reason = pages_reason(shape);
+		return choice;
+	}
+	choice.key_columns = wanted_key != NIL ? wanted_key : common_key(shape, leaves);
+	if (choice.key_columns == NIL && shape->once != NULL)
+		report_no_key(shape);
+	if (choice.key_columns == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table \"%s\" has no key that a backfill can go by", shape->alias),
+				 errdetail("That takes a unique btree index, valid and not partial, on columns that are NOT NULL and that are not set."),
+				 errhint("Use strategy \"pages\".")));
+	foreach(lc, leaves)
+		pgm_target_check_key(lfirst_oid(lc), choice.key_columns, shape);
+	choice.reason = automatic && wanted_key == NIL ?
+		psprintf("each row must be met once only, since %s", shape->once) : "as asked for";
+	return choice;
+}

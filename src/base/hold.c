@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * hold.c
+ *	  Session locks that tell which process works on what.
+ *
+ * A process that works on a lane of a backfill holds a lock that stands for the
+ * lane, from before its first transaction to its end.  The server releases it
+ * however the process ends, so the lock is the truth about who is at work; a
+ * process ID in a table would only be a memory of it.  A second kind of lock,
+ * the same in all databases, counts the processes that may work at a time.
+ *
+ * These are locks of the advisory kind, in classes that the SQL functions on
+ * advisory locks (which use 1 and 2) cannot name.  pg_locks shows the class as
+ * objsubid; the view migrate.progress relies on that.
+ *
+ * IDENTIFICATION
+ *	  src/base/hold.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+#include "base/hold.h"
+
+#define CLASS_LANE	20771
+#define CLASS_SLOT	20772
+
+static const bool session_lock = true;
+static const bool dont_wait = true;
+
+static void
+set_lane_tag(LOCKTAG *tag, int64 job, int lane)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) job, (uint32) lane, CLASS_LANE);
+}
+
+/*
+ * Take a lane, if nobody has it.  Kept until it is released or the process ends,
+ * across transactions.
+ */
+bool
+pgm_hold_lane(int64 job, int lane)
+{
+	LOCKTAG		tag;
+
+	set_lane_tag(&tag, job, lane);
+	return LockAcquire(&tag, ExclusiveLock, session_lock, dont_wait) == LOCKACQUIRE_OK;
+}
+
+void
+pgm_hold_release_lane(int64 job, int lane)
+{
+	LOCKTAG		tag;
+
+	set_lane_tag(&tag, job, lane);
+	LockRelease(&tag, ExclusiveLock, session_lock);
+}
+
+/*
+ * Is nobody at work on a lane?  If so, the lane stays taken to the end of the
+ * transaction, so that nobody begins meanwhile.
+ */
+bool
+pgm_hold_is_lane_free(int64 job, int lane)
+{
+	LOCKTAG		tag;
+
+	set_lane_tag(&tag, job, lane);
+	return LockAcquire(&tag, ExclusiveLock, !session_lock, dont_wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
+ * The lanes of a job that somebody works on, as PgmHolder *, in the current
+ * memory context.
+ */
+List *
+pgm_hold_lanes(int64 job)
+{
+	LockData   *data = GetLockStatusData();
+	List	   *result = NIL;
+
+	for (int i = 0; i < data->nelements; i++)
+	{
+		const LockInstanceData *lock = &data->locks[i];
+		PgmHolder  *holder;
+
+		if (lock->locktag.locktag_type != LOCKTAG_ADVISORY ||
+			lock->locktag.locktag_field1 != MyDatabaseId ||
+			lock->locktag.locktag_field2 != (uint32) job ||
+			lock->locktag.locktag_field4 != CLASS_LANE || lock->holdMask == 0)
+			continue;
+		holder = palloc(sizeof(PgmHolder));
+		holder->pid = lock->pid;
+		holder->lane = (int) lock->locktag.locktag_field3;
+		result = lappend(result, holder);
+	}
+	return result;
+}
+
+/*
+ * Take one of so many places for workers, for the life of the process; returns
+ * its number, or -1 if all are taken.
+ */
+int
+pgm_hold_slot(int slots)
+{
+	LOCKTAG		tag;
+
+	for (int i = 0; i < slots; i++)
+	{
+		SET_LOCKTAG_ADVISORY(tag, InvalidOid, 0, (uint32) i, CLASS_SLOT);
+		if (LockAcquire(&tag, ExclusiveLock, session_lock, dont_wait) == LOCKACQUIRE_OK)
+			return i;
+	}
+	return -1;
+}

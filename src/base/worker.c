@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  Starting background workers, and telling them things at commit.
+ *
+ * A worker that is started, woken or cancelled in the middle of a transaction
+ * would look at rows that are not committed yet, and would have been bothered
+ * for nothing if the transaction rolls back.  So a function only notes what is
+ * to be done, and a callback does it right after the commit, when the rows can
+ * be seen.  What is noted in a subtransaction that rolls back is done as well:
+ * a worker that finds nothing to do ends, one that is woken goes to sleep again.
+ *
+ * IDENTIFICATION
+ *	  src/base/worker.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/memutils.h"
+
+#include "base/hold.h"
+#include "base/worker.h"
+
+typedef enum ActionKind
+{
+	ACTION_START,
+	ACTION_WAKE,
+	ACTION_CANCEL
+} ActionKind;
+
+typedef struct Action
+{
+	ActionKind	kind;
+	PgmWorkerArgs args;
+} Action;
+
+/* To be done at commit; in TopTransactionContext. */
+static List *actions = NIL;
+static bool callback_registered = false;
+
+/*
+ * Start a worker that runs a function of this library.  Returns false if all of
+ * max_worker_processes are in use.  The worker is bound to a database and so
+ * never started again by the postmaster, which cannot know whether the database
+ * is still there.
+ */
+bool
+pgm_worker_start(const char *function, const char *type, const PgmWorkerArgs *args)
+{
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker.bgw_library_name, "pgmigrate", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
+	strlcpy(worker.bgw_type, type, BGW_MAXLEN);
+	if (args->job != 0)
+		snprintf(worker.bgw_name, BGW_MAXLEN, "%s " INT64_FORMAT, type, args->job);
+	else
+		strlcpy(worker.bgw_name, type, BGW_MAXLEN);
+	StaticAssertStmt(sizeof(PgmWorkerArgs) <= BGW_EXTRALEN, "arguments do not fit");
+	memcpy(worker.bgw_extra, args, sizeof(PgmWorkerArgs));
+	return RegisterDynamicBackgroundWorker(&worker, NULL);
+}
+
+/*
+ * The arguments of the worker that this process is.
+ */
+const PgmWorkerArgs *
+pgm_worker_args(void)
+{
+	static PgmWorkerArgs args;
+
+	memcpy(&args, MyBgworkerEntry->bgw_extra, sizeof(args));
+	return &args;
+}
+
+/*
+ * Wake all who work on a job, or cancel the statements they are in.
+ */
+static void
+signal_lanes(int64 job, bool cancel)
+{
+	ListCell   *lc;
+
+	foreach(lc, pgm_hold_lanes(job))
+	{
+		PgmHolder  *holder = (PgmHolder *) lfirst(lc);
+		PGPROC	   *proc = BackendPidGetProc(holder->pid);
+
+		if (proc == NULL)
+			continue;
+		if (cancel)
+			(void) kill(holder->pid, SIGINT);
+		SetLatch(&proc->procLatch);
+	}
+}
+
+/*
+ * Nothing here may throw: the transaction is committed, and an error would be a
+ * panic.
+ */
+static void
+do_action(const Action *action)
+{
+	switch (action->kind)
+	{
+		case ACTION_START:
+			if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &action->args))
+				ereport(WARNING,
+						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						 errmsg("backfill " INT64_FORMAT " waits, since no background worker can be started",
+								action->args.job),
+						 errhint("Consider increasing max_worker_processes, or use CALL migrate.finish(" INT64_FORMAT ").",
+								 action->args.job)));
+			break;
+		case ACTION_WAKE:
+			signal_lanes(action->args.job, false);
+			break;
+		case ACTION_CANCEL:
+			signal_lanes(action->args.job, true);
+			break;
+	}
+}
+
+static void
+at_end_of_transaction(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	if (actions == NIL)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			foreach(lc, actions)
+				do_action((Action *) lfirst(lc));
+			actions = NIL;
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			actions = NIL;
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+add_action(ActionKind kind, int64 job, Oid role, bool pinned)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	Action	   *action = palloc0(sizeof(Action));
+
+	if (!callback_registered)
+	{
+		RegisterXactCallback(at_end_of_transaction, NULL);
+		callback_registered = true;
+	}
+	action->kind = kind;
+	action->args.database = MyDatabaseId;
+	action->args.role = role;
+	action->args.job = job;
+	action->args.pinned = pinned;
+	actions = lappend(actions, action);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * When this transaction commits, start a worker for a job.
+ */
+void
+pgm_worker_start_at_commit(int64 job, Oid role, bool pinned)
+{
+	add_action(ACTION_START, job, role, pinned);
+}
+
+/*
+ * When this transaction commits, have those who work on a job look at its row.
+ */
+void
+pgm_worker_wake_at_commit(int64 job)
+{
+	add_action(ACTION_WAKE, job, InvalidOid, false);
+}
+
+/*
+ * The same, and end the statements that they are in.
+ */
+void
+pgm_worker_cancel_at_commit(int64 job)
+{
+	add_action(ACTION_CANCEL, job, InvalidOid, false);
+}

@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * dispatch.c
+ *	  Starting the workers that are due in a database.
+ *
+ * Whoever has just made room (a lane that ends) or has just come (the starter,
+ * after a restart of the server) looks which jobs are due and not at work, and
+ * starts their workers.  A worker that finds no place, or a lane that somebody
+ * else has, ends by itself, so starting one too many does no harm.
+ *
+ * IDENTIFICATION
+ *	  src/worker/dispatch.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "base/extension.h"
+#include "base/guc.h"
+#include "base/hold.h"
+#include "base/shared.h"
+#include "base/worker.h"
+#include "store/backfill.h"
+#include "worker/worker.h"
+
+/*
+ * Must a worker for a role that may not log in connect as superuser?  Returns
+ * false if the role is gone.
+ */
+static bool
+find_role(Oid role, bool *pinned)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	*pinned = PGM_WORKER_AS_ANY_ROLE == 0 &&
+		!((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+static void
+start_lanes(const PgmJob *job)
+{
+	PgmWorkerArgs args = {MyDatabaseId, job->run_as_oid, job->id, false};
+	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
+	int			busy = list_length(pgm_hold_lanes(job->id));
+
+	if (!find_role(job->run_as_oid, &args.pinned))
+	{
+		pgm_store_fail_job(job->id, PGM_JOB_FAILED,
+						   psprintf("role \"%s\" does not exist any more", job->run_as),
+						   "42704", "the role of the backfill was dropped");
+		return;
+	}
+	for (int i = busy; i < lanes; i++)
+	{
+		if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &args))
+		{
+			pgm_store_set_job_due(job->id, 0,
+								  "waits for a background worker: all of max_worker_processes are in use");
+			return;
+		}
+	}
+}
+
+/*
+ * Start what is due; the body of a transaction.
+ */
+void
+pgm_dispatch(void *arg)
+{
+	ListCell   *lc;
+
+	if (!pgm_extension_share())
+		return;
+	foreach(lc, pgm_store_fetch_due_jobs())
+		start_lanes((PgmJob *) lfirst(lc));
+	pgm_shared_set_pending(MyDatabaseId, pgm_store_has_open_jobs());
+}

@@ -1,0 +1,494 @@
+/*-------------------------------------------------------------------------
+ *
+ * lane.c
+ *	  The process that works on one lane of a backfill.
+ *
+ * It takes a place among the workers and a lane of its job, both by session
+ * locks that the server releases however the process ends, and then does step
+ * after step (src/backfill/lane.c), each in a transaction.  Between two steps it
+ * rests as the limits say.  When nothing is left to claim it ends; the last one
+ * records that the job is done.
+ *
+ * A start is counted in the job's row before anything is done, and the count is
+ * cleared by the first batch that is committed.  So a batch that brings the
+ * server down is known by its starts, and the job is suspended after a few.
+ *
+ * IDENTIFICATION
+ *	  src/worker/lane.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "backfill/backfill.h"
+#include "backfill/brake.h"
+#include "base/extension.h"
+#include "base/guc.h"
+#include "base/hold.h"
+#include "base/shared.h"
+#include "base/wait.h"
+#include "base/worker.h"
+#include "worker/finale.h"
+#include "worker/worker.h"
+
+/* Starts in a row without a batch after which a job is suspended. */
+#define MAX_CRASHES			3
+
+/* How often to look at the limits, in milliseconds. */
+#define LOOK_MS				1000
+
+/* A worker with nothing to do for longer than that ends, if it can come back. */
+#define LONG_WAIT_MS		60000
+
+/* How long to wait for room on pages. */
+#define ROOM_MS				1
+
+/* A batch that takes so many times what it should is worth a line in the log. */
+#define SLOW_FACTOR			20
+
+typedef struct Worker
+{
+	int64		job_id;
+	int			number;			/* of the lane, 0 before it has one */
+	const char *label;			/* for the log */
+	MemoryContext cxt;			/* of the process */
+	PgmLane    *lane;
+	PgmStep		step;
+	PgmBrake	brake;
+	TimestampTz looked_at;		/* at the limits */
+	TimestampTz sampled_at;
+	PgmTimes	times;			/* of batches since then */
+	TimestampTz slow_logged_at;
+	int			failures;		/* in a row */
+	int64		retries;		/* to be added to the lane's counters */
+	double		lost_ms;		/* the same: to locks */
+	char	   *told_reason;	/* that the lane's row shows */
+	bool		cleared;		/* is the count of starts? */
+	ErrorData  *error;			/* that ends the job */
+} Worker;
+
+static void
+report_state(const Worker *w, const char *what)
+{
+	ereport(LOG, (errmsg("%s: %s", w->label, what)));
+}
+
+/*
+ * Run a transaction that is not a step; what goes wrong there ends the process.
+ */
+static void
+run_transaction(Worker *w, PgmTransactionBody body)
+{
+	ErrorData  *error = pgm_session_run(body, w, w->cxt);
+
+	if (error == NULL)
+		return;
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 errmsg("%s: %s", w->label, error->message)));
+	proc_exit(1);
+}
+
+/* Is this one of the jobs that may run now? */
+static bool
+is_due(int64 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, pgm_store_fetch_due_jobs())
+	{
+		if (((PgmJob *) lfirst(lc))->id == id)
+			return true;
+	}
+	return false;
+}
+
+static int
+take_lane(const PgmJob *job)
+{
+	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
+
+	for (int i = 1; i <= lanes; i++)
+	{
+		if (pgm_hold_lane(job->id, i))
+			return i;
+	}
+	return 0;
+}
+
+static void
+make_label(Worker *w, const PgmJob *job)
+{
+	MemoryContext old = MemoryContextSwitchTo(w->cxt);
+
+	w->label = psprintf("backfill " INT64_FORMAT " \"%s\" in database \"%s\" as role \"%s\"",
+						job->id, job->name, get_database_name(MyDatabaseId), job->run_as);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Take a place and a lane.  w->number stays 0 if that cannot be.
+ */
+static void
+begin_work(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+	PgmJob	   *job = NULL;
+	const bool	for_update = true;
+
+	if (pgm_extension_share())
+		job = pgm_store_fetch_job(w->job_id, for_update);
+	if (job == NULL || (job->state != PGM_JOB_QUEUED && job->state != PGM_JOB_RUNNING))
+		return;
+	make_label(w, job);
+	if (!is_due(job->id))
+	{
+		if (list_length(pgm_hold_lanes(job->id)) == 0)
+			pgm_store_set_job_due(job->id, 0, "waits for another backfill of the table");
+		return;
+	}
+	if (pgm_hold_slot(pgm_backfill_max_workers) < 0)
+	{
+		if (list_length(pgm_hold_lanes(job->id)) == 0)
+			pgm_store_set_job_due(job->id, 0,
+								  psprintf("waits for a place: pgmigrate.backfill_max_workers is %d",
+										   pgm_backfill_max_workers));
+		return;
+	}
+	if (job->crashes >= MAX_CRASHES)
+	{
+		pgm_store_set_job_state(job->id, PGM_JOB_SUSPENDED,
+								psprintf("its worker ended %d times without finishing a batch", job->crashes));
+		report_state(w, "suspended, since its workers end without finishing a batch");
+		return;
+	}
+	w->number = take_lane(job);
+	if (w->number == 1)
+		pgm_store_start_job(job->id);
+}
+
+static void
+look_at_limits(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+	const bool	for_update = true;
+	PgmJob	   *job;
+
+	if (!pgm_extension_share())
+		return;
+	job = pgm_store_fetch_job(w->job_id, !for_update);
+	if (job == NULL || job->state != PGM_JOB_RUNNING)
+	{
+		w->brake.zone = PGM_ZONE_RUN;	/* the next step will tell */
+		return;
+	}
+	pgm_brake_look(&w->brake, job, job->relid);
+}
+
+static void
+tell_reason(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	if (pgm_extension_share())
+		pgm_store_set_lane_reason(w->job_id, w->number, "waiting", w->told_reason);
+}
+
+static void
+leave_until_open(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	if (pgm_extension_share())
+		pgm_store_set_job_due(w->job_id, w->brake.closed_until, w->brake.reason);
+}
+
+/*
+ * While a limit holds us, say so and wait.  Returns whether we were held.
+ */
+static bool
+hold(Worker *w)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	PgmLaneRow *row = pgm_lane_row(w->lane);
+
+	if (w->looked_at == 0 || TimestampDifferenceExceeds(w->looked_at, start, LOOK_MS))
+	{
+		run_transaction(w, look_at_limits);
+		w->looked_at = GetCurrentTimestamp();
+	}
+	if (w->brake.zone != PGM_ZONE_HOLD)
+	{
+		strlcpy(row->reason, w->brake.reason, sizeof(row->reason));
+		if (w->told_reason != NULL)
+			pfree(w->told_reason);
+		w->told_reason = NULL;
+		return false;
+	}
+	if (w->brake.closed_until != 0 && pgm_shared_has_launcher() &&
+		TimestampDifferenceExceeds(start, w->brake.closed_until, LONG_WAIT_MS))
+	{
+		run_transaction(w, leave_until_open);
+		w->step = PGM_STEP_IDLE;
+		return true;
+	}
+	if (w->told_reason == NULL || strcmp(w->told_reason, w->brake.reason) != 0)
+	{
+		if (w->told_reason == NULL)
+			ereport(LOG, (errmsg("%s: waits: %s", w->label, w->brake.reason)));
+		else
+			pfree(w->told_reason);
+		w->told_reason = MemoryContextStrdup(w->cxt, w->brake.reason);
+		run_transaction(w, tell_reason);
+	}
+	pgm_wait_latch_ms(LOOK_MS);
+	row->counters.throttle_ms += (GetCurrentTimestamp() - start) / 1000.0;
+	return true;
+}
+
+static void
+do_step(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	w->step = pgm_lane_step(w->lane);
+	if (w->step == PGM_STEP_ROWS && !w->cleared)
+		pgm_store_clear_crashes(w->job_id);
+}
+
+static void
+record_failure(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	pgm_finale_fail(w->job_id, pgm_lane_has_failed(w->lane), w->error);
+}
+
+static void
+log_slow_batch(Worker *w, double ms)
+{
+	const PgmJob *job = pgm_lane_job(w->lane);
+	int			target = job->batch_ms > 0 ? job->batch_ms : pgm_backfill_batch_ms;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (ms < (double) target * SLOW_FACTOR ||
+		(w->slow_logged_at != 0 && !TimestampDifferenceExceeds(w->slow_logged_at, now, 60000)))
+		return;
+	w->slow_logged_at = now;
+	ereport(LOG, (errmsg("%s: a batch took %.0f ms", w->label, ms)));
+}
+
+/*
+ * Rest after a batch as long as the limits ask for.
+ */
+static void
+rest(Worker *w, double batch_ms)
+{
+	double		ms = pgm_throttle_pause_ms(&w->brake.limits, w->brake.zone, batch_ms,
+										   pgm_lane_wal_bytes(w->lane));
+
+	if (ms < 0.5)
+		return;
+	pgm_wait_latch_ms((long) Max(Min(ms, LOOK_MS), 1));
+	pgm_lane_row(w->lane)->counters.throttle_ms += ms;
+}
+
+/*
+ * The step has failed.  Returns false if the job has failed with it.
+ */
+static bool
+recover(Worker *w, ErrorData *error, double ms)
+{
+	PgmLaneRow *row = pgm_lane_row(w->lane);
+	PgmRemedy	remedy = pgm_lane_aborted(w->lane, error);
+
+	w->lost_ms += ms;
+	w->retries++;
+	if (remedy == PGM_REMEDY_FAIL)
+	{
+		w->error = error;
+		run_transaction(w, record_failure);
+		ereport(LOG,
+				(errcode(error->sqlerrcode),
+				 errmsg("%s: failed: %s", w->label, error->message)));
+		return false;
+	}
+	w->failures++;
+	if (remedy != PGM_REMEDY_BISECT)
+		pgm_wait_latch_ms(pgm_wait_backoff_ms(w->failures,
+											  pg_prng_double(&pg_global_prng_state)));
+	strlcpy(row->reason, error->message, sizeof(row->reason));
+	FreeErrorData(error);
+	return true;
+}
+
+static void
+record_minute(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+	PgmMinute	minute;
+
+	if (!pgm_extension_share())
+		return;
+	minute.batches = w->times.count;
+	minute.p50_ms = pgm_times_percentile(&w->times, 0.5);
+	minute.p90_ms = pgm_times_percentile(&w->times, 0.9);
+	minute.p99_ms = pgm_times_percentile(&w->times, 0.99);
+	minute.lag = Max(w->brake.signals.standby_lag_s, 0);
+	pgm_store_insert_minute(w->job_id, &minute);
+}
+
+/*
+ * Once a minute, keep what the minute was like.
+ */
+static void
+sample(Worker *w)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (w->sampled_at == 0)
+		w->sampled_at = now;
+	if (!TimestampDifferenceExceeds(w->sampled_at, now, 60000))
+		return;
+	run_transaction(w, record_minute);
+	pgm_times_reset(&w->times);
+	w->sampled_at = now;
+}
+
+/*
+ * One step with all that belongs to it.  Returns false when the process is to end.
+ */
+static bool
+work(Worker *w)
+{
+	instr_time	start;
+	instr_time	end;
+	ErrorData  *error;
+	PgmCounters *counters = &pgm_lane_row(w->lane)->counters;
+	double		ms;
+	bool		had_rows;
+
+	counters->retries += w->retries;
+	counters->lock_wait_ms += w->lost_ms;
+	INSTR_TIME_SET_CURRENT(start);
+	error = pgm_session_run(do_step, w, w->cxt);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	ms = INSTR_TIME_GET_MILLISEC(end);
+	if (error != NULL)
+		return recover(w, error, ms);
+
+	had_rows = w->step == PGM_STEP_ROWS;
+	pgm_lane_committed(w->lane, ms);
+	w->cleared = w->cleared || had_rows;
+	if (had_rows)
+	{
+		w->failures = 0;
+		w->retries = 0;
+		w->lost_ms = 0;
+		pgm_times_add(&w->times, ms);
+		log_slow_batch(w, ms);
+		rest(w, ms);
+	}
+	if (w->step == PGM_STEP_WAIT)
+	{
+		pgm_wait_latch_ms(ROOM_MS);
+		pgm_lane_waited(w->lane, ROOM_MS);
+	}
+	if (pgm_lane_has_failed(w->lane))
+	{
+		run_transaction(w, record_failure);
+		report_state(w, "failed: too many rows were put aside");
+		return false;
+	}
+	return w->step <= PGM_STEP_WAIT;
+}
+
+static void
+end_at_exit(int code, Datum arg)
+{
+	pgm_shared_wake_launcher();
+}
+
+static void
+clear_starts(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	if (pgm_extension_share())
+		pgm_store_clear_crashes(w->job_id);
+}
+
+static void
+complete_job(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	if (pgm_extension_share() && pgm_job_complete(w->job_id))
+		report_state(w, "done");
+}
+
+static void
+run_lane(Worker *w)
+{
+	w->lane = pgm_lane_create(w->job_id, w->number, w->cxt);
+	pgm_times_reset(&w->times);
+	w->step = PGM_STEP_AGAIN;
+	while (w->step <= PGM_STEP_WAIT)
+	{
+		const PgmJob *job;
+
+		CHECK_FOR_INTERRUPTS();
+		pgm_session_reload();
+		if (hold(w))
+			continue;
+		if (!work(w))
+			break;
+		sample(w);
+		job = pgm_lane_job(w->lane);
+		if (job != NULL && w->number > (job->lanes > 0 ? job->lanes : pgm_backfill_lanes))
+			break;
+	}
+	if (w->step == PGM_STEP_DONE)
+	{
+		pgm_finale_vacuum(w->job_id, w->label, w->cxt);
+		run_transaction(w, complete_job);
+	}
+	else if (!w->cleared)
+		run_transaction(w, clear_starts);
+}
+
+void
+pgmigrate_lane_main(Datum arg)
+{
+	const PgmWorkerArgs *args = pgm_worker_args();
+	Worker	   *w = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
+
+	before_shmem_exit(end_at_exit, (Datum) 0);
+	pgm_session_begin(args->database, args->role, args->pinned);
+	w->cxt = AllocSetContextCreate(TopMemoryContext, "pgmigrate worker", ALLOCSET_DEFAULT_SIZES);
+	w->job_id = args->job;
+	w->label = psprintf("backfill " INT64_FORMAT, args->job);
+	pgm_shared_set_pending(args->database, true);
+	pgstat_report_activity(STATE_RUNNING, w->label);
+	run_transaction(w, begin_work);
+	if (w->number == 0)
+		proc_exit(0);
+	pgstat_report_activity(STATE_RUNNING, w->label);
+	report_state(w, psprintf("lane %d begins", w->number));
+	run_lane(w);
+	report_state(w, psprintf("lane %d ends", w->number));
+	pgm_hold_release_lane(w->job_id, w->number);
+	run_transaction(w, pgm_dispatch);
+	proc_exit(0);
+}

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.c
+ *	  The session of a background process, and its transactions.
+ *
+ * A worker is connected as the role that the work belongs to, so there is
+ * nothing that code of that role could go back to.  Where the server cannot
+ * connect as a role that may not log in (before 17), the session is a
+ * superuser's and each transaction is pinned to the role from its start through
+ * its commit, deferred triggers included.
+ *
+ * Cancel and termination behave as in any session: SIGTERM ends the process even
+ * in the middle of a statement, SIGINT ends the statement.
+ *
+ * IDENTIFICATION
+ *	  src/worker/session.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "worker/worker.h"
+
+/* To act as in each transaction; InvalidOid: as whoever is connected. */
+static Oid	pinned_role = InvalidOid;
+
+static void
+set_option(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_USERSET, PGC_S_OVERRIDE);
+}
+
+/*
+ * Connect to a database as a role; InvalidOid stands for a superuser.
+ */
+void
+pgm_session_begin(Oid database, Oid role, bool pinned)
+{
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGINT, StatementCancelHandler);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	HOLD_CANCEL_INTERRUPTS();
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(database, pinned ? InvalidOid : role,
+											  OidIsValid(role) ? PGM_WORKER_AS_ANY_ROLE : 0);
+	pinned_role = pinned ? role : InvalidOid;
+	set_option("application_name", "pgmigrate");
+	set_option("default_transaction_isolation", "read committed");
+	set_option("default_transaction_read_only", "off");
+	/* what a crash takes back is done again, markers and rows together */
+	set_option("synchronous_commit", "off");
+}
+
+/*
+ * Read the configuration files again if we were told to.
+ */
+void
+pgm_session_reload(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
+static void
+begin_transaction(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (OidIsValid(pinned_role))
+		SetUserIdAndSecContext(pinned_role, SECURITY_LOCAL_USERID_CHANGE);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	/* the server arms it for clients only */
+	if (StatementTimeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+}
+
+static void
+commit_transaction(void)
+{
+	if (StatementTimeout > 0)
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	if (OidIsValid(pinned_role))
+		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
+}
+
+/*
+ * After an error: roll everything back and return the error in the context given.
+ * Called in PG_CATCH().
+ */
+static ErrorData *
+clean_up(MemoryContext cxt)
+{
+	ErrorData  *error;
+
+	HOLD_INTERRUPTS();
+	QueryCancelHoldoffCount = 1;
+	disable_all_timeouts(false);
+	QueryCancelPending = false;
+	MemoryContextSwitchTo(cxt);
+	error = CopyErrorData();
+	AbortOutOfAnyTransaction();
+	FlushErrorState();
+	RESUME_INTERRUPTS();
+	return error;
+}
+
+/*
+ * Run body(arg) in a transaction.  If it throws, the transaction is rolled back
+ * and the error returned, in the context given; else NULL.
+ */
+ErrorData *
+pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt)
+{
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		/* a cancel that came while no query ran was for one that has ended */
+		QueryCancelPending = false;
+		RESUME_CANCEL_INTERRUPTS();
+		begin_transaction();
+		body(arg);
+		commit_transaction();
+		HOLD_CANCEL_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		error = clean_up(cxt);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	pgstat_report_stat(false);
+	return error;
+}
+
+/*
+ * Run one command as a client would send it, so that it can be one that cannot
+ * run in a transaction block.  The text and what is made of it have to outlive
+ * the transactions that the command ends.
+ */
+static void
+execute_command(const char *sql, MemoryContext cxt)
+{
+	RawStmt    *raw;
+	List	   *plans;
+	Portal		portal;
+	DestReceiver *dest = CreateDestReceiver(DestNone);
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (OidIsValid(pinned_role))
+		SetUserIdAndSecContext(pinned_role, SECURITY_LOCAL_USERID_CHANGE);
+	MemoryContextSwitchTo(cxt);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	raw = linitial_node(RawStmt, pg_parse_query(sql));
+	plans = pg_plan_queries(pg_analyze_and_rewrite_fixedparams(raw, sql, NULL, 0, NULL), sql,
+							CURSOR_OPT_PARALLEL_OK, NULL);
+	PopActiveSnapshot();
+	portal = CreatePortal("", true, true);
+	portal->visible = false;
+	PortalDefineQuery(portal, NULL, sql, CreateCommandTag(raw->stmt), plans, NULL);
+	PortalStart(portal, NULL, 0, InvalidSnapshot);
+	pgm_portal_run(portal, dest);
+	PortalDrop(portal, false);
+	CommitTransactionCommand();
+	if (OidIsValid(pinned_role))
+		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
+}
+
+/*
+ * The same; returns the error if it throws, in the context given, else NULL.
+ */
+ErrorData *
+pgm_session_execute(const char *sql, MemoryContext cxt)
+{
+	MemoryContext command_cxt = AllocSetContextCreate(cxt, "pgmigrate command",
+													  ALLOCSET_SMALL_SIZES);
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		QueryCancelPending = false;
+		RESUME_CANCEL_INTERRUPTS();
+		execute_command(MemoryContextStrdup(command_cxt, sql), command_cxt);
+		HOLD_CANCEL_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		error = clean_up(cxt);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	MemoryContextDelete(command_cxt);
+	pgstat_report_stat(false);
+	return error;
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.h
+ *	  Background processes.
+ *
+ * IDENTIFICATION
+ *	  src/worker/worker.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_WORKER_ROOM_H
+#define PGM_WORKER_ROOM_H
+
+#include "fmgr.h"
+
+typedef void (*PgmTransactionBody) (void *arg);
+
+/* session.c */
+extern void pgm_session_begin(Oid database, Oid role, bool pinned);
+extern void pgm_session_reload(void);
+extern ErrorData *pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt);
+extern ErrorData *pgm_session_execute(const char *sql, MemoryContext cxt);
+
+/* dispatch.c */
+extern void pgm_dispatch(void *arg);
+
+/* launcher.c */
+extern void pgm_launcher_register(void);
+
+extern PGDLLEXPORT void pgmigrate_launcher_main(Datum arg);
+extern PGDLLEXPORT void pgmigrate_starter_main(Datum arg);
+extern PGDLLEXPORT void pgmigrate_lane_main(Datum arg);
+
+#endif							/* PGM_WORKER_ROOM_H */
