@@ -63,11 +63,10 @@ pgmigrate_backfill_batch(PG_FUNCTION_ARGS)
 	lane = pgm_lane_create(id, 0, CurrentMemoryContext);
 	pgm_lane_set_one_by_one(lane);
 	do
-	{
 		step = pgm_lane_step(lane);
-		if (step == PGM_STEP_ROWS)
-			rows = pgm_lane_rows(lane);
-	} while (step == PGM_STEP_AGAIN);
+	while (step == PGM_STEP_AGAIN);
+	if (step == PGM_STEP_ROWS)
+		rows = pgm_lane_rows(lane);
 	if (step == PGM_STEP_DONE)
 		(void) pgm_job_complete(id);
 	pgm_lane_destroy(lane);
@@ -117,12 +116,51 @@ run_step(PgmLane *lane, int *failures)
 }
 
 /*
+ * See that the caller may run the job, and that it is shown as running.
+ */
+static void
+begin_job(int64 id)
+{
+	const bool	for_update = true;
+	PgmJob	   *job = pgm_job_fetch(id, for_update);
+
+	pgm_job_check_runner(job);
+	if (job->state > PGM_JOB_PAUSED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot finish backfill \"%s\", which is %s", job->name,
+						pgm_job_state_name(job->state))));
+	if (job->state == PGM_JOB_QUEUED)
+	{
+		pgm_store_start_job(id);
+		pgm_store_clear_crashes(id);
+	}
+}
+
+/*
+ * Record that the job has failed because of rows that were put aside, and throw.
+ */
+static void
+fail_job(int64 id)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgm_store_fail_job(id, PGM_JOB_FAILED,
+					   "too many rows were put aside, see migrate.backfill_error", NULL, NULL);
+	PopActiveSnapshot();
+	SPI_commit();
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("backfill " INT64_FORMAT " failed", id),
+			 errdetail("Too many rows were put aside."),
+			 errhint("See migrate.backfill_error.")));
+}
+
+/*
  * migrate.finish(id bigint), migrate.finish(name text)
  */
 Datum
 pgmigrate_finish(PG_FUNCTION_ARGS)
 {
-	const bool	for_update = true;
 	PgmLane    *lane;
 	PgmStep		step;
 	int64		id;
@@ -134,7 +172,7 @@ pgmigrate_finish(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	id = pgm_job_argument(fcinfo);
-	pgm_job_check_runner(pgm_job_fetch(id, !for_update));
+	begin_job(id);
 	PopActiveSnapshot();
 	SPI_commit();
 
@@ -144,7 +182,9 @@ pgmigrate_finish(PG_FUNCTION_ARGS)
 		step = run_step(lane, &failures);
 		if (step == PGM_STEP_DONE || step == PGM_STEP_STOPPED)
 			break;
-		if (step == PGM_STEP_IDLE)
+		if (pgm_lane_has_failed(lane))
+			fail_job(id);
+		if (step == PGM_STEP_IDLE || step == PGM_STEP_LOCKED)
 			pgm_wait_ms(IDLE_MS);
 		if (step == PGM_STEP_WAIT)
 		{

@@ -76,12 +76,21 @@ typedef struct PgmStatement
 	SPIPlanPtr	plan;
 } PgmStatement;
 
+/* Rows of a range of pages; see pgm_statement_candidates(). */
+typedef enum PgmCandidates
+{
+	PGM_CANDIDATES_ALL,
+	PGM_CANDIDATES_BUT,
+	PGM_CANDIDATES_CAREFUL
+} PgmCandidates;
+
 /* statement.c */
 extern PgmStatement *pgm_statement_make(char *sql, int nargs, const Oid *types, bool by_tid);
 extern void pgm_statement_free(PgmStatement *statement);
 extern uint64 pgm_statement_run(PgmStatement *statement, Datum *values, bool read_only,
 								DestReceiver *dest);
-extern PgmStatement *pgm_statement_candidates(const PgmShape *shape, Oid leaf, bool values);
+extern PgmStatement *pgm_statement_candidates(const PgmShape *shape, Oid leaf,
+											  PgmCandidates which, bool values);
 extern PgmStatement *pgm_statement_change(const PgmShape *shape, Oid leaf, bool skip_locked);
 extern void pgm_statement_check(const PgmShape *shape, Oid leaf);
 extern PgmStatement *pgm_statement_range(const PgmShape *shape, Oid leaf, List *key, bool open);
@@ -140,6 +149,7 @@ typedef enum PgmStep
 	PGM_STEP_ROWS,				/* a batch was done */
 	PGM_STEP_AGAIN,				/* something else was done: go on at once */
 	PGM_STEP_WAIT,				/* rows cannot be updated in place yet */
+	PGM_STEP_LOCKED,			/* all that is left is locked by others */
 	PGM_STEP_IDLE,				/* what is left is in the hands of other lanes */
 	PGM_STEP_DONE,				/* nothing is left at all */
 	PGM_STEP_STOPPED			/* the job is not to be run any more */
@@ -161,6 +171,7 @@ extern void pgm_lane_destroy(PgmLane *lane);
 extern PgmStep pgm_lane_step(PgmLane *lane);
 extern void pgm_lane_committed(PgmLane *lane, double ms);
 extern PgmRemedy pgm_lane_aborted(PgmLane *lane, const ErrorData *error);
+extern void pgm_lane_lost(PgmLane *lane, int retries, double lock_ms, double throttle_ms);
 extern void pgm_lane_waited(PgmLane *lane, double ms);
 extern const PgmJob *pgm_lane_job(const PgmLane *lane);
 extern PgmLaneRow *pgm_lane_row(PgmLane *lane);

@@ -94,7 +94,8 @@ try_leaf(Sample *s, Oid leaf)
 {
 	Relation	rel = table_open(leaf, RowExclusiveLock);
 	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
-	PgmStatement *candidates = pgm_statement_candidates(s->shape, leaf, false);
+	PgmStatement *candidates = pgm_statement_candidates(s->shape, leaf, PGM_CANDIDATES_ALL,
+														false);
 	PgmStatement *change = pgm_statement_change(s->shape, leaf, false);
 
 	s->blocks += blocks;

@@ -193,7 +193,8 @@ begin_piece(PgmLane *lane)
 {
 	MemoryContext old;
 
-	pgm_leaf_open(lane, find_leaf(lane));
+	if (!pgm_leaf_open(lane, find_leaf(lane)))
+		return;
 	old = MemoryContextSwitchTo(lane->piece_cxt);
 	lane->bad_rows = pgm_store_fetch_bad_rows(lane->job_id, lane->leaf_relid);
 	MemoryContextSwitchTo(old);
@@ -204,6 +205,13 @@ begin_piece(PgmLane *lane)
 	lane->piece_begun = true;
 }
 
+static void
+set_option(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
  * Settings under which the user's text means what it meant when it was
  * submitted, and under which no row is left out silently.
@@ -211,16 +219,13 @@ begin_piece(PgmLane *lane)
 static void
 set_options(const PgmJob *job)
 {
-	(void) set_config_option("search_path", job->search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_option("search_path", job->search_path);
+	set_option("row_security", "off");
 }
 
 /*
- * Throw if more rows were put aside than the job may lose.
+ * Note if more rows were put aside than the job may lose.  What the batch did is
+ * committed all the same, so that the user finds them.
  */
 static void
 check_bad_rows(PgmLane *lane)
@@ -255,6 +260,10 @@ record_batch(PgmLane *lane, const WalUsage *wal, int64 dirtied, int64 hot, doubl
 	lane->row.piece_rows += lane->batch.changed;
 	lane->row.batch_rows = pgm_pace_rows(&lane->pace);
 	lane->wal_bytes = pgWalUsage.wal_bytes - wal->wal_bytes;
+	c->retries += lane->pending.retries;
+	c->lock_wait_ms += lane->pending.lock_wait_ms;
+	c->throttle_ms += lane->pending.throttle_ms;
+	lane->pending_saved = true;
 	pgm_store_save_lane(&lane->row);
 	check_bad_rows(lane);
 }
@@ -272,23 +281,27 @@ do_batch(PgmLane *lane)
 	instr_time	end;
 	Relation	rel;
 	bool		more;
-	int			guc_level = NewGUCNestLevel();
+	int			guc_level;
 
 	INSTR_TIME_SET_CURRENT(start);
-	set_options(lane->job);
 	if (!lane->piece_begun)
 		begin_piece(lane);
-	rel = try_table_open(lane->leaf_relid, RowExclusiveLock);
+	rel = lane->leaf == 0 ? NULL : try_table_open(lane->leaf_relid, RowExclusiveLock);
 	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("the table of the backfill does not exist any more")));
+	{
+		/* a partition that was dropped has no rows left to be done */
+		pgm_leaf_close(lane);
+		lane->piece_ended = true;
+		return PGM_STEP_AGAIN;
+	}
 	hot = pgm_hot_updates(rel);
-	memset(&lane->batch, 0, sizeof(lane->batch));
+	guc_level = NewGUCNestLevel();
+	if (pgm_lock_timeout > 0 && !lane->one_by_one)
+		set_option("lock_timeout", psprintf("%d", pgm_lock_timeout));
 	more = lane->job->by_key ? pgm_key_batch(lane, rel) : pgm_pages_batch(lane, rel);
+	AtEOXact_GUC(true, guc_level);
 	hot = pgm_hot_updates(rel) - hot;
 	table_close(rel, NoLock);
-	AtEOXact_GUC(true, guc_level);
 
 	if (lane->job->by_key)
 		lane->row.from_key = copy_key(lane->piece_cxt, lane->row.from_key);
@@ -303,46 +316,54 @@ do_batch(PgmLane *lane)
 }
 
 /*
+ * Claim a piece.
+ */
+static PgmStep
+claim(PgmLane *lane)
+{
+	lane->piece_ended = false;
+	switch (pgm_piece_claim(lane))
+	{
+		case PGM_CLAIM_PIECE:
+			lane->row.from_key = copy_key(lane->piece_cxt, lane->row.from_key);
+			lane->row.to_key = copy_key(lane->piece_cxt, lane->row.to_key);
+			return PGM_STEP_AGAIN;
+		case PGM_CLAIM_NONE:
+			return PGM_STEP_IDLE;
+		default:
+			return PGM_STEP_DONE;
+	}
+}
+
+static PgmStep
+choose_step(PgmLane *lane)
+{
+	load_row(lane);
+	if (lane->row.leaf == 0)
+		return claim(lane);
+	if (lane->piece_ended)
+		return pgm_piece_finish(lane) ? PGM_STEP_LOCKED : PGM_STEP_AGAIN;
+	return do_batch(lane);
+}
+
+/*
  * Do what is next, in the transaction that is open.
  */
 PgmStep
 pgm_lane_step(PgmLane *lane)
 {
 	MemoryContext old = MemoryContextSwitchTo(lane->batch_cxt);
-	PgmStep		step;
+	PgmStep		step = PGM_STEP_STOPPED;
+	int			guc_level = NewGUCNestLevel();
 
 	MemoryContextReset(lane->batch_cxt);
-	if (!pgm_extension_share() || !load_job(lane))
-		step = PGM_STEP_STOPPED;
-	else
+	memset(&lane->batch, 0, sizeof(lane->batch));
+	if (pgm_extension_share() && load_job(lane))
 	{
-		load_row(lane);
-		if (lane->piece_ended && lane->row.leaf != 0)
-		{
-			pgm_piece_finish(lane);
-			step = PGM_STEP_AGAIN;
-		}
-		else if (lane->row.leaf != 0)
-			step = do_batch(lane);
-		else
-		{
-			lane->piece_ended = false;
-			switch (pgm_piece_claim(lane))
-			{
-				case PGM_CLAIM_PIECE:
-					lane->row.from_key = copy_key(lane->piece_cxt, lane->row.from_key);
-					lane->row.to_key = copy_key(lane->piece_cxt, lane->row.to_key);
-					step = PGM_STEP_AGAIN;
-					break;
-				case PGM_CLAIM_NONE:
-					step = PGM_STEP_IDLE;
-					break;
-				default:
-					step = PGM_STEP_DONE;
-					break;
-			}
-		}
+		set_options(lane->job);
+		step = choose_step(lane);
 	}
+	AtEOXact_GUC(true, guc_level);
 	MemoryContextSwitchTo(old);
 	return step;
 }
@@ -372,11 +393,27 @@ pgm_lane_committed(PgmLane *lane, double ms)
 	if (lane->batch.chosen > 0)
 		pgm_pace_add(&lane->pace, lane->batch.chosen, ms);
 	update_rate(lane, GetCurrentTimestamp());
-	if (lane->careful > 0)
+	if (lane->batch.bad > 0)
+		lane->careful = CAREFUL_BATCHES;
+	else if (lane->careful > 0)
 		lane->careful--;
 	if (lane->skip_locked > 0)
 		lane->skip_locked--;
-	memset(&lane->batch, 0, sizeof(lane->batch));
+	if (lane->pending_saved)
+		memset(&lane->pending, 0, sizeof(lane->pending));
+	lane->pending_saved = false;
+}
+
+/*
+ * Time that was lost between batches: to locks, with the batches that were in
+ * vain, and to limits.
+ */
+void
+pgm_lane_lost(PgmLane *lane, int retries, double lock_ms, double throttle_ms)
+{
+	lane->pending.retries += retries;
+	lane->pending.lock_wait_ms += lock_ms;
+	lane->pending.throttle_ms += throttle_ms;
 }
 
 /*
@@ -432,7 +469,7 @@ pgm_lane_aborted(PgmLane *lane, const ErrorData *error)
 	lane->row_loaded = false;
 	lane->row.leaf = 0;
 	lane->piece_ended = false;
-	memset(&lane->batch, 0, sizeof(lane->batch));
+	lane->pending_saved = false;
 	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && lane->job != NULL &&
 		!lane->job->by_key)
 		lane->skip_locked = SKIP_LOCKED_BATCHES;

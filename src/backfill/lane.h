@@ -70,7 +70,7 @@ struct PgmLane
 	int			leaf;
 	Oid			leaf_relid;
 	PgmShape   *shape;
-	PgmStatement *candidates;
+	PgmStatement *candidates[PGM_CANDIDATES_CAREFUL + 1];
 	PgmStatement *change;
 	PgmStatement *change_unlocked;
 	PgmStatement *describe;
@@ -84,7 +84,8 @@ struct PgmLane
 	bool		piece_begun;
 	List	   *bad_rows;
 	PgmPages	pages;
-	bool		skipped;		/* were rows left out because of locks? */
+	bool		skipped;		/* were rows left out that should have been done? */
+	bool		locked;			/* because others have locked them */
 	bool		piece_ended;	/* it is done and not recorded as such yet */
 
 	/* How to go on. */
@@ -92,6 +93,8 @@ struct PgmLane
 	int			careful;		/* batches that look for bad rows */
 	int			skip_locked;	/* batches that leave locked rows out */
 	PgmBatch	batch;
+	PgmCounters pending;		/* time lost, to be counted with the next batch */
+	bool		pending_saved;
 	int64		wal_bytes;		/* of the last batch */
 	bool		too_many_bad;	/* more rows were put aside than allowed */
 	int64		rate_rows;		/* since rate_since */
@@ -107,11 +110,11 @@ typedef enum PgmClaim
 } PgmClaim;
 
 extern PgmClaim pgm_piece_claim(PgmLane *lane);
-extern void pgm_piece_finish(PgmLane *lane);
+extern bool pgm_piece_finish(PgmLane *lane);
 extern void pgm_piece_insert_leaf(const PgmJob *job, int number, Oid relid);
 
 /* leaf.c */
-extern void pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf);
+extern bool pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf);
 extern void pgm_leaf_close(PgmLane *lane);
 extern void pgm_leaf_piece_end(PgmLane *lane);
 

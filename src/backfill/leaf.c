@@ -63,8 +63,11 @@ make_statements(PgmLane *lane)
 	lane->describe = pgm_statement_describe(leaf, lane->primary_key);
 	if (!lane->job->by_key)
 	{
-		lane->candidates = pgm_statement_candidates(shape, leaf, lane->packing.possible &&
-													shape->values_known);
+		for (int i = 0; i <= PGM_CANDIDATES_CAREFUL; i++)
+			lane->candidates[i] = pgm_statement_candidates(shape, leaf, (PgmCandidates) i,
+														   i != PGM_CANDIDATES_CAREFUL &&
+														   lane->packing.possible &&
+														   shape->values_known);
 		lane->change = pgm_statement_change(shape, leaf, !skip_locked);
 		lane->change_unlocked = pgm_statement_change(shape, leaf, skip_locked);
 		return;
@@ -78,18 +81,21 @@ make_statements(PgmLane *lane)
 }
 
 /*
- * Get ready for a leaf, if the lane is not yet.
+ * Get ready for a leaf, if the lane is not yet.  Returns false if it is a
+ * partition that is gone; throws if it is the table itself.
  */
-void
+bool
 pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
 {
 	MemoryContext old;
 	Relation	rel;
 
 	if (lane->leaf == leaf->leaf && lane->leaf_relid == leaf->relid)
-		return;
+		return true;
 	pgm_leaf_close(lane);
 	rel = try_table_open(leaf->relid, RowExclusiveLock);
+	if (rel == NULL && leaf->relid != lane->job->relid && get_rel_name(lane->job->relid) != NULL)
+		return false;
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -104,6 +110,7 @@ pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
 	lane->leaf = leaf->leaf;
 	MemoryContextSwitchTo(old);
 	table_close(rel, NoLock);
+	return true;
 }
 
 /*
@@ -114,7 +121,7 @@ pgm_leaf_piece_end(PgmLane *lane)
 {
 	lane->piece_begun = false;
 	lane->bad_rows = NIL;
-	lane->skipped = false;
+	lane->skipped = lane->locked = false;
 	memset(&lane->pages, 0, sizeof(lane->pages));
 	MemoryContextReset(lane->piece_cxt);
 }
@@ -125,13 +132,14 @@ pgm_leaf_piece_end(PgmLane *lane)
 void
 pgm_leaf_close(PgmLane *lane)
 {
-	PgmStatement *all[] = {lane->candidates, lane->change, lane->change_unlocked,
-		lane->describe, lane->range[0], lane->range[1], lane->keys[0], lane->keys[1],
-	lane->nth[0], lane->nth[1]};
+	PgmStatement *all[] = {lane->candidates[0], lane->candidates[1], lane->candidates[2],
+		lane->change, lane->change_unlocked, lane->describe, lane->range[0], lane->range[1],
+	lane->keys[0], lane->keys[1], lane->nth[0], lane->nth[1]};
 
 	for (int i = 0; i < lengthof(all); i++)
 		pgm_statement_free(all[i]);
-	lane->candidates = lane->change = lane->change_unlocked = lane->describe = NULL;
+	memset(lane->candidates, 0, sizeof(lane->candidates));
+	lane->change = lane->change_unlocked = lane->describe = NULL;
 	memset(lane->range, 0, sizeof(lane->range));
 	memset(lane->keys, 0, sizeof(lane->keys));
 	memset(lane->nth, 0, sizeof(lane->nth));

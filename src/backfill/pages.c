@@ -72,6 +72,7 @@ open_span(PgmLane *lane)
 	MemoryContext old;
 	BlockNumber last;
 	PgmSpan    *span;
+	PgmCandidates which = PGM_CANDIDATES_ALL;
 
 	if (pages->next >= row->to_block)
 		return NULL;
@@ -82,7 +83,11 @@ open_span(PgmLane *lane)
 	else
 		last = Min(pages->next + SPAN_BLOCKS, row->to_block);
 	old = MemoryContextSwitchTo(lane->piece_cxt);
-	span = pgm_span_open(pages->next, last, lane->candidates, lane->bad_rows,
+	if (lane->careful > 0)
+		which = PGM_CANDIDATES_CAREFUL;
+	else if (lane->bad_rows != NIL)
+		which = PGM_CANDIDATES_BUT;
+	span = pgm_span_open(pages->next, last, lane->candidates[which], lane->bad_rows,
 						 row->pass > 1 ? SWEEP_ROWS : PG_INT32_MAX);
 	MemoryContextSwitchTo(old);
 	pages->next = pgm_span_end(span);
@@ -209,7 +214,10 @@ do_slice(PgmLane *lane, Relation rel, int want)
 	if (packed)
 		judge_packing(lane, Max(changed - visit.moves, 0), pgm_hot_updates(rel) - hot);
 	if (changed < visit.chosen - (lane->batch.bad - bad))
+	{
 		lane->skipped = true;
+		lane->locked = lane->locked || lane->skip_locked > 0;
+	}
 	lane->batch.chosen += visit.chosen;
 	lane->batch.moves += visit.moves;
 	lane->batch.changed += changed;

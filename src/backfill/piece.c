@@ -83,8 +83,8 @@ claim_keys(PgmLane *lane, PgmLeaf *leaf)
 	List	   *to;
 
 	want = Max(Min(want, leaf->rows_estimate / (4 * lane_count(lane))), rows);
-	pgm_leaf_open(lane, leaf);
-	to = pgm_key_nth(lane, leaf->next_key, leaf->last_key, want);
+	to = pgm_leaf_open(lane, leaf) ?
+		pgm_key_nth(lane, leaf->next_key, leaf->last_key, want) : NIL;
 	row->from_key = leaf->next_key;
 	row->to_key = to == NIL ? leaf->last_key : to;
 	row->piece_units = want;
@@ -119,18 +119,21 @@ has_unclaimed(const PgmLane *lane, const PgmLeaf *leaf)
 }
 
 /*
- * Begin another pass through a leaf, or end it.  All pieces are finished.
+ * Begin another pass through a leaf, or end it.  All pieces are finished.  A pass
+ * that did nothing but leave out rows that others had locked does not count.
  */
 static void
-end_pass(const PgmLane *lane, PgmLeaf *leaf)
+end_pass(const PgmLane *lane, PgmLeaf *leaf, bool locked)
 {
 	Relation	rel;
 
-	leaf->done = lane->job->by_key || leaf->pass_rows == 0 || leaf->pass >= MAX_PASSES;
+	leaf->done = lane->job->by_key || leaf->pass_rows == 0 ||
+		(leaf->pass >= MAX_PASSES && !locked);
 	if (leaf->done)
 		return;
 	rel = try_table_open(leaf->relid, AccessShareLock);
-	leaf->pass++;
+	if (!locked || leaf->pass == 1)
+		leaf->pass++;
 	leaf->pass_rows = 0;
 	leaf->next_block = 0;
 	leaf->blocks = rel == NULL ? 0 : RelationGetNumberOfBlocks(rel);
@@ -263,13 +266,16 @@ pgm_piece_claim(PgmLane *lane)
 
 /*
  * The lane's piece is done.  If it was the last one of a pass, the pass ends.
+ * Returns whether rows are left that are locked by others, and nothing else was
+ * found in the piece.
  */
-void
+bool
 pgm_piece_finish(PgmLane *lane)
 {
 	const bool	for_update = true;
 	PgmLaneRow *row = &lane->row;
 	int			number = row->leaf;
+	bool		locked = lane->locked && row->piece_rows == 0;
 	int64		units = row->pass == 1 ? row->piece_units : 0;
 	ListCell   *lc;
 
@@ -286,11 +292,12 @@ pgm_piece_finish(PgmLane *lane)
 			continue;
 		leaf->pass_rows += row->piece_rows + (lane->skipped ? 1 : 0);
 		if (!has_unclaimed(lane, leaf) && !pgm_store_pieces_open(lane->job_id, number))
-			end_pass(lane, leaf);
+			end_pass(lane, leaf, locked);
 		pgm_store_save_leaf(lane->job_id, leaf, units);
 	}
 	row->piece_units = 0;
 	row->piece_done = 0;
 	row->piece_rows = 0;
 	pgm_leaf_piece_end(lane);
+	return locked;
 }

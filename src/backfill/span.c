@@ -25,10 +25,12 @@
 #include "access/heapam.h"
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"
 #include "storage/freespace.h"
+#include "utils/array.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
@@ -187,6 +189,31 @@ collect_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/*
+ * Two arrays: where the rows are that were put aside, and their xmins.
+ */
+static void
+put_bad_rows(List *bad_rows, Datum *values)
+{
+	int			count = list_length(bad_rows);
+	Datum	   *places = palloc(sizeof(Datum) * count);
+	Datum	   *xmins = palloc(sizeof(Datum) * count);
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, bad_rows)
+	{
+		PgmBadRow  *bad = (PgmBadRow *) lfirst(lc);
+
+		places[n] = PointerGetDatum(&bad->ctid);
+		xmins[n++] = TransactionIdGetDatum(bad->xmin);
+	}
+	values[0] = PointerGetDatum(construct_array(places, n, TIDOID, sizeof(ItemPointerData),
+												false, TYPALIGN_SHORT));
+	values[1] = PointerGetDatum(construct_array(xmins, n, XIDOID, sizeof(TransactionId), true,
+												TYPALIGN_INT));
+}
+
 static void
 start_collecting(DestReceiver *self, int operation, TupleDesc desc)
 {
@@ -210,7 +237,7 @@ pgm_span_open(BlockNumber first, BlockNumber last, PgmStatement *candidates, Lis
 	Collector	collector = {{0}};
 	ItemPointerData from;
 	ItemPointerData to;
-	Datum		values[2];
+	Datum		values[4];
 	const bool	read_only = true;
 
 	span->end = last;
@@ -232,6 +259,8 @@ pgm_span_open(BlockNumber first, BlockNumber last, PgmStatement *candidates, Lis
 	ItemPointerSet(&to, last, 0);
 	values[0] = PointerGetDatum(&from);
 	values[1] = PointerGetDatum(&to);
+	if (candidates->nargs > 2)
+		put_bad_rows(bad_rows, &values[2]);
 	(void) pgm_statement_run(candidates, values, read_only, &collector.dest);
 	span->bad_rows = NIL;
 	return span;

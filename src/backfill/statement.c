@@ -138,12 +138,16 @@ and_predicate(const PgmShape *shape)
 
 /*
  * The rows to be done on the pages from $1 on and before $2: place and xmin,
- * and, if "values" is set, old and new value of each column that is set.
+ * and, with PGM_CANDIDATES_VALUES, old and new value of each column that is set.
+ *
+ * With PGM_CANDIDATES_BUT, without looking at those at the places $3 with the
+ * xmins $4, whose values give an error.  With PGM_CANDIDATES_CAREFUL, all rows
+ * that pass the filter, without computing anything else.
  */
 PgmStatement *
-pgm_statement_candidates(const PgmShape *shape, Oid leaf, bool values)
+pgm_statement_candidates(const PgmShape *shape, Oid leaf, PgmCandidates which, bool values)
 {
-	static const Oid types[] = {TIDOID, TIDOID};
+	Oid			types[] = {TIDOID, TIDOID, get_array_type(TIDOID), get_array_type(XIDOID)};
 	const char *alias = quote_identifier(shape->alias);
 	StringInfoData sql;
 	ListCell   *lc;
@@ -157,8 +161,23 @@ pgm_statement_candidates(const PgmShape *shape, Oid leaf, bool values)
 			appendStringInfo(&sql, ", %s.%s, %s", alias,
 							 quote_identifier((char *) lfirst(column)), (char *) lfirst(lc));
 	}
-	appendStringInfo(&sql, " FROM %s WHERE %s.ctid >= $1 AND %s.ctid < $2%s",
-					 pgm_shape_target(leaf, shape->alias), alias, alias, and_predicate(shape));
+	appendStringInfo(&sql, " FROM %s WHERE %s.ctid >= $1 AND %s.ctid < $2",
+					 pgm_shape_target(leaf, shape->alias), alias, alias);
+	switch (which)
+	{
+		case PGM_CANDIDATES_ALL:
+			appendStringInfoString(&sql, and_predicate(shape));
+			return pgm_statement_make(sql.data, 2, types, true);
+		case PGM_CANDIDATES_BUT:
+			appendStringInfo(&sql, " AND CASE WHEN %s.ctid = ANY ($3) AND %s.xmin = ANY ($4)"
+							 " THEN false ELSE %s END", alias, alias,
+							 shape->predicate == NULL ? "true" : shape->predicate);
+			return pgm_statement_make(sql.data, 4, types, true);
+		case PGM_CANDIDATES_CAREFUL:
+			if (shape->filter != NULL)
+				appendStringInfo(&sql, " AND (%s\n)", shape->filter);
+			break;
+	}
 	return pgm_statement_make(sql.data, 2, types, true);
 }
 

@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "pgstat.h"
+#include "postmaster/bgworker.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"

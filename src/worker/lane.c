@@ -70,8 +70,6 @@ typedef struct Worker
 	PgmTimes	times;			/* of batches since then */
 	TimestampTz slow_logged_at;
 	int			failures;		/* in a row */
-	int64		retries;		/* to be added to the lane's counters */
-	double		lost_ms;		/* the same: to locks */
 	char	   *told_reason;	/* that the lane's row shows */
 	bool		cleared;		/* is the count of starts? */
 	ErrorData  *error;			/* that ends the job */
@@ -252,7 +250,7 @@ hold(Worker *w)
 		run_transaction(w, tell_reason);
 	}
 	pgm_wait_latch_ms(LOOK_MS);
-	row->counters.throttle_ms += (GetCurrentTimestamp() - start) / 1000.0;
+	pgm_lane_lost(w->lane, 0, 0, (GetCurrentTimestamp() - start) / 1000.0);
 	return true;
 }
 
@@ -300,7 +298,19 @@ rest(Worker *w, double batch_ms)
 	if (ms < 0.5)
 		return;
 	pgm_wait_latch_ms((long) Max(Min(ms, LOOK_MS), 1));
-	pgm_lane_row(w->lane)->counters.throttle_ms += ms;
+	pgm_lane_lost(w->lane, 0, 0, ms);
+}
+
+/*
+ * Wait a little longer each time that nothing could be done.
+ */
+static void
+back_off(Worker *w)
+{
+	long		ms = pgm_wait_backoff_ms(++w->failures, pg_prng_double(&pg_global_prng_state));
+
+	pgm_wait_latch_ms(ms);
+	pgm_lane_lost(w->lane, 0, ms, 0);
 }
 
 /*
@@ -312,8 +322,7 @@ recover(Worker *w, ErrorData *error, double ms)
 	PgmLaneRow *row = pgm_lane_row(w->lane);
 	PgmRemedy	remedy = pgm_lane_aborted(w->lane, error);
 
-	w->lost_ms += ms;
-	w->retries++;
+	pgm_lane_lost(w->lane, 1, ms, 0);
 	if (remedy == PGM_REMEDY_FAIL)
 	{
 		w->error = error;
@@ -323,10 +332,8 @@ recover(Worker *w, ErrorData *error, double ms)
 				 errmsg("%s: failed: %s", w->label, error->message)));
 		return false;
 	}
-	w->failures++;
 	if (remedy != PGM_REMEDY_BISECT)
-		pgm_wait_latch_ms(pgm_wait_backoff_ms(w->failures,
-											  pg_prng_double(&pg_global_prng_state)));
+		back_off(w);
 	strlcpy(row->reason, error->message, sizeof(row->reason));
 	FreeErrorData(error);
 	return true;
@@ -374,12 +381,9 @@ work(Worker *w)
 	instr_time	start;
 	instr_time	end;
 	ErrorData  *error;
-	PgmCounters *counters = &pgm_lane_row(w->lane)->counters;
 	double		ms;
 	bool		had_rows;
 
-	counters->retries += w->retries;
-	counters->lock_wait_ms += w->lost_ms;
 	INSTR_TIME_SET_CURRENT(start);
 	error = pgm_session_run(do_step, w, w->cxt);
 	INSTR_TIME_SET_CURRENT(end);
@@ -394,8 +398,6 @@ work(Worker *w)
 	if (had_rows)
 	{
 		w->failures = 0;
-		w->retries = 0;
-		w->lost_ms = 0;
 		pgm_times_add(&w->times, ms);
 		log_slow_batch(w, ms);
 		rest(w, ms);
@@ -405,13 +407,19 @@ work(Worker *w)
 		pgm_wait_latch_ms(ROOM_MS);
 		pgm_lane_waited(w->lane, ROOM_MS);
 	}
+	if (w->step == PGM_STEP_LOCKED)
+	{
+		strlcpy(pgm_lane_row(w->lane)->reason, "waits for rows that others have locked",
+				sizeof(pgm_lane_row(w->lane)->reason));
+		back_off(w);
+	}
 	if (pgm_lane_has_failed(w->lane))
 	{
 		run_transaction(w, record_failure);
 		report_state(w, "failed: too many rows were put aside");
 		return false;
 	}
-	return w->step <= PGM_STEP_WAIT;
+	return w->step <= PGM_STEP_LOCKED;
 }
 
 static void
@@ -444,7 +452,7 @@ run_lane(Worker *w)
 	w->lane = pgm_lane_create(w->job_id, w->number, w->cxt);
 	pgm_times_reset(&w->times);
 	w->step = PGM_STEP_AGAIN;
-	while (w->step <= PGM_STEP_WAIT)
+	while (w->step <= PGM_STEP_LOCKED)
 	{
 		const PgmJob *job;
 

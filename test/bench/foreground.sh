@@ -11,10 +11,11 @@
 # What pgbench logs as the time of a transaction counts from when it was due:
 # what stood in line behind a stall is in it.
 #
-# ROWS, RUNS   size of the table, and number of rounds of all cases
+# ROWS, RUNS   twice the size of the table, and number of rounds of all cases
 # CASES        of: alone plain engine
 # ALONE        seconds of the case "alone"
 # SHARE        percent, see above
+# RATE         transactions per second, instead of SHARE
 # FSYNC        setting of the server
 
 set -euo pipefail
@@ -28,6 +29,7 @@ ALONE=${ALONE:-15}
 SHARE=${SHARE:-30}
 CLIENTS=4
 WARM=4
+rows=$((ROWS / 2))
 dir=$WORK/foreground
 mkdir -p "$dir"
 trap 'stop_servers "$dir"' EXIT
@@ -63,7 +65,7 @@ application()
 	local name=$1
 	shift
 
-	"$BINDIR/pgbench" -n -M prepared -c "$CLIENTS" -j 2 -f "$dir/script.sql" -D "rows=$ROWS" \
+	"$BINDIR/pgbench" -n -M prepared -c "$CLIENTS" -j 2 -f "$dir/script.sql" -D "rows=$rows" \
 		--log --log-prefix="$dir/$name" "$@" work >"$dir/$name.out" 2>&1
 }
 
@@ -73,7 +75,7 @@ fresh_application()
 {
 	fresh_fill users
 	sql -d work -c "ALTER TABLE users ADD COLUMN full_name text" \
-		-c "CREATE SEQUENCE users_new START $((ROWS + 1))"
+		-c "CREATE SEQUENCE users_new START $((rows + 1))"
 	sql -d postgres -c CHECKPOINT
 	sync -f "$dir/data"
 }
@@ -198,12 +200,12 @@ print_targets()
 }
 
 : >"$dir/figures"
-create_users users three "$ROWS"
+create_users users three "$rows"
 full=$(tps_alone)
-RATE=$((full * SHARE / 100))
+RATE=${RATE:-$((full * SHARE / 100))}
 printf '\n## Beside an application\n\n'
 describe_machine fsync synchronous_commit full_page_writes shared_buffers max_wal_size autovacuum
-printf -- '- %s rows, three indexes; medians of %s rounds\n' "$ROWS" "$RUNS"
+printf -- '- %s rows, three indexes; medians of %s rounds\n' "$rows" "$RUNS"
 printf -- '- pgbench: %s clients, %s transactions/s alone and unlimited, held to %s\n\n' \
 	"$CLIENTS" "$full" "$RATE"
 for ((round = 1; round <= RUNS; round++)); do

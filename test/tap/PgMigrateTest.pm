@@ -10,9 +10,11 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(new_node register records start_sql finish_sql sqlstate_of
-  make_traps loot);
+  make_traps loot backfill poll try_sql ends_as shows workers start_load
+  stop_load nothing_left);
 
 # new_node(NAME, conf => [LINE...], init => {...})
 # A running server with the extension in its database "postgres".
@@ -20,9 +22,10 @@ sub new_node
 {
 	my ($name, %args) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
+	my %init = %{ $args{init} // {} };
 
-	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ],
-		%{ $args{init} // {} });
+	$node->init(%init,
+		extra => [ '--encoding=UTF8', '--locale=C.UTF-8', @{ $init{extra} // [] } ]);
 	$node->append_conf('postgresql.conf', $_) foreach @{ $args{conf} // [] };
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pgmigrate');
@@ -137,6 +140,136 @@ sub loot
 
 	return (@caught, split /\n/, $node->safe_psql('postgres',
 		q(SELECT concat_ws(' ', who, session, how) FROM eve.loot)));
+}
+
+# backfill(NODE, ARGUMENTS [, DATABASE])
+# Submits a backfill and returns its number.
+sub backfill
+{
+	my ($node, $arguments, $database) = @_;
+
+	return $node->safe_psql($database // 'postgres', "SELECT migrate.backfill($arguments)");
+}
+
+# poll(CONDITION [, SECONDS])
+# Calls CONDITION until it is true; returns how long that took, or nothing.
+sub poll
+{
+	my ($condition, $seconds) = @_;
+	my $start = time;
+
+	until ($condition->())
+	{
+		return if time - $start > ($seconds // $PostgreSQL::Test::Utils::timeout_default);
+		usleep(20_000);
+	}
+	return time - $start;
+}
+
+# try_sql(NODE, SQL [, DATABASE])
+# What SQL prints, or undef if it fails, as it does while a server recovers.
+sub try_sql
+{
+	my ($node, $sql, $database) = @_;
+	my ($status, $out, $err) = $node->psql($database // 'postgres', $sql);
+
+	return $status == 0 ? $out : undef;
+}
+
+# ends_as(NODE, ID, STATE [, DATABASE [, SECONDS]])
+# Waits until a backfill is in that state, or has ended in another one; returns
+# its state, and if it is not the one expected, the reason.
+sub ends_as
+{
+	my ($node, $id, $state, $database, $seconds) = @_;
+	my ($is, $why) = ('', '');
+
+	poll(sub {
+		my $row = try_sql($node,
+			"SELECT state, reason FROM migrate.backfill_job WHERE id = $id", $database) // return 0;
+
+		($is, $why) = split /\|/, $row, 2;
+		return $is eq $state || $is =~ /^(done|failed|cancelled|suspended)$/;
+	}, $seconds);
+	return $is eq $state ? $is : "$is: $why";
+}
+
+# shows(NODE, ID, PATTERN [, DATABASE])
+# Waits until the state and the reason in migrate.progress, with a blank in
+# between, match PATTERN; returns them.
+sub shows
+{
+	my ($node, $id, $pattern, $database) = @_;
+	my $shown;
+
+	poll(sub {
+		$shown = try_sql($node,
+			"SELECT concat_ws(' ', state, reason) FROM migrate.progress WHERE id = $id", $database);
+		return defined $shown && $shown =~ $pattern;
+	}, 20);
+	return $shown;
+}
+
+# workers(NODE)
+# Process IDs of the workers that have a lane.
+sub workers
+{
+	my ($node) = @_;
+
+	return split /\n/, try_sql($node, q(SELECT DISTINCT pid FROM pg_locks
+		WHERE locktype = 'advisory' AND objsubid = 20771)) // '';
+}
+
+# start_load(NODE, CLIENTS, SCRIPT...)
+# Clients of pgbench that run the scripts at random, and come back after a crash
+# of the server; stop_load() ends them.
+sub start_load
+{
+	my ($node, $clients, @scripts) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my %load = (stop => "$dir/stop", out => '');
+	my @files;
+
+	foreach my $script (@scripts)
+	{
+		push @files, '-f', "$dir/script" . @files . '.sql';
+		append_to_file($files[-1], $script);
+	}
+	$load{run} = IPC::Run::start(
+		[ 'sh', '-c', 'stop=$1; shift; until [ -e "$stop" ]; do "$@" || sleep 0.05; done', 'sh',
+			$load{stop}, $node->installed_command('pgbench'), '-n', '-c', $clients, '-T', 2,
+			@files, $node->connstr('postgres') ],
+		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
+	return \%load;
+}
+
+# stop_load(LOAD)
+sub stop_load
+{
+	my ($load) = @_;
+
+	append_to_file($load->{stop}, '');
+	$load->{run}->finish;
+	return;
+}
+
+# nothing_left(NODE [, DATABASE])
+# Tests that no backfill left anything behind.
+sub nothing_left
+{
+	my ($node, $database) = @_;
+	my $row;
+
+	poll(sub {
+		$row = try_sql($node, q(SELECT
+			(SELECT count(*) FROM pg_stat_activity WHERE backend_type IN ('pgmigrate backfill', 'pgmigrate starter')),
+			(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' OR NOT granted),
+			(SELECT count(*) FROM migrate.backfill_lane WHERE leaf IS NOT NULL),
+			(SELECT count(*) FROM migrate.backfill_leaf WHERE NOT done)), $database);
+		return defined $row && $row eq '0|0|0|0';
+	}, 30);
+	is($row, '0|0|0|0', 'nothing left behind: no worker, no lock, no open piece, no open table');
+	return;
 }
 
 1;
