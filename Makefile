@@ -39,6 +39,7 @@ OBJS = \
 	src/store/bad_row.o \
 	src/store/lane.o \
 	src/store/migration.o \
+	src/store/queue.o \
 	src/store/run.o \
 	src/store/signals.o \
 	src/backfill/brake.o \

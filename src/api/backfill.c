@@ -30,6 +30,7 @@
 #include "base/args.h"
 #include "base/compat.h"
 #include "base/extension.h"
+#include "base/guc.h"
 #include "base/worker.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_backfill);
@@ -148,7 +149,7 @@ pgmigrate_backfill(PG_FUNCTION_ARGS)
 	leave_role(&scope);
 
 	pinned = pgm_job_is_pinned(job->run_as_oid);
-	for (int i = 0; i < Max(job->lanes, 1); i++)
+	for (int i = 0; i < (job->lanes > 0 ? job->lanes : pgm_backfill_lanes); i++)
 		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
 	PG_RETURN_INT64(job->id);
 }

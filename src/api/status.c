@@ -16,7 +16,9 @@
 
 #include "base/args.h"
 #include "base/rights.h"
+#include "base/shared.h"
 #include "plan/plan.h"
+#include "store/backfill.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_status);
 
@@ -81,6 +83,19 @@ put_row(FunctionCallInfo fcinfo, const PgmGraph *graph, const PgmNode *node)
 }
 
 /*
+ * Say how backfills run here, if there are any that are not finished.
+ */
+static void
+tell_mode(void)
+{
+	if (pgm_shared_is_there() || !pgm_store_has_open_jobs())
+		return;
+	ereport(NOTICE,
+			(errmsg("backfills do not go on by themselves after a restart of the server"),
+			 errhint("Add \"pgmigrate\" to shared_preload_libraries, or use migrate.resume() after a restart.")));
+}
+
+/*
  * migrate.status()
  *
  * In order; those on a cycle of requirements, which have no place in it, last.
@@ -94,6 +109,7 @@ pgmigrate_status(PG_FUNCTION_ARGS)
 	pgm_args_check_count(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 
+	tell_mode();
 	graph = pgm_queue_graph();
 	sees_all = pgm_rights_sees_all();
 	for (int i = 0; i < graph->ranked_count; i++)

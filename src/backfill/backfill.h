@@ -72,7 +72,8 @@ typedef struct PgmStatement
 	char	   *sql;
 	int			nargs;
 	Oid		   *types;
-	bool		by_tid;			/* rows are found by their place, by nothing else */
+	bool		by_tid;			/* rows are found by their place, by nothing
+								 * else */
 	SPIPlanPtr	plan;
 } PgmStatement;
 

@@ -72,7 +72,8 @@ look_at_clock(PgmBrake *brake, const PgmJob *job)
 		return;
 	brake->closed_until = open;
 	brake->zone = PGM_ZONE_HOLD;
-	snprintf(brake->reason, sizeof(brake->reason), "outside its window until %s",
+	snprintf(brake->reason, sizeof(brake->reason),
+			 open == job->not_before ? "not before %s" : "outside its window until %s",
 			 timestamptz_to_str(open));
 }
 

@@ -35,7 +35,8 @@ typedef struct Share
 {
 	PgmLane    *lane;
 	ItemPointer tids;			/* by place, or NULL */
-	List	   *keys;			/* by key: the key before the first, and all keys */
+	List	   *keys;			/* by key: the key before the first, and all
+								 * keys */
 	int			first;
 	int			count;
 	int			changed;		/* result */

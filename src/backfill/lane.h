@@ -35,8 +35,10 @@ typedef struct PgmPages
 typedef struct PgmPacking
 {
 	bool		possible;
-	int			slack;			/* bytes that rows need beyond what is foreseen */
-	int64		foreseen;		/* rows that should have stayed, since the last look */
+	int			slack;			/* bytes that rows need beyond what is
+								 * foreseen */
+	int64		foreseen;		/* rows that should have stayed, since the
+								 * last look */
 	int64		stayed;
 } PgmPacking;
 
@@ -84,7 +86,8 @@ struct PgmLane
 	bool		piece_begun;
 	List	   *bad_rows;
 	PgmPages	pages;
-	bool		skipped;		/* were rows left out that should have been done? */
+	bool		skipped;		/* were rows left out that should have been
+								 * done? */
 	bool		locked;			/* because others have locked them */
 	bool		piece_ended;	/* it is done and not recorded as such yet */
 
@@ -93,7 +96,8 @@ struct PgmLane
 	int			careful;		/* batches that look for bad rows */
 	int			skip_locked;	/* batches that leave locked rows out */
 	PgmBatch	batch;
-	PgmCounters pending;		/* time lost, to be counted with the next batch */
+	PgmCounters pending;		/* time lost, to be counted with the next
+								 * batch */
 	bool		pending_saved;
 	int64		wal_bytes;		/* of the last batch */
 	bool		too_many_bad;	/* more rows were put aside than allowed */

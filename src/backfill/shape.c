@@ -88,6 +88,7 @@ set_fragment(Fragment *fragment, ErrorContextCallback *callback, char *statement
 {
 	fragment->statement = statement;
 	fragment->text = text;
+
 	fragment->offset = offset;
 	callback->callback = fragment_error;
 	callback->arg = fragment;
@@ -233,26 +234,23 @@ equal_is_identical(Node *expr)
 }
 
 /*
- * Which columns an expression reads, as attribute numbers minus
- * FirstLowInvalidHeapAttributeNumber.
+ * Does an expression read any of these columns, or the row as a whole, also from
+ * within a subquery?
  */
-static Bitmapset *
-columns_read(Node *expr)
-{
-	Bitmapset  *attrs = NULL;
-
-	pull_varattnos(expr, 1, &attrs);
-	return attrs;
-}
-
-/* Is there a whole-row reference, or a column of that set? */
 static bool
 reads_any(Node *expr, const Bitmapset *columns)
 {
-	Bitmapset  *read = columns_read(expr);
+	ListCell   *lc;
 
-	return bms_overlap(read, columns) ||
-		bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, read);
+	foreach(lc, pull_vars_of_level(expr, 0))
+	{
+		Var		   *var = lfirst_node(Var, lc);
+
+		if (var->varattno == 0 ||
+			bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, columns))
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -14,7 +14,6 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "mb/pg_wchar.h"
@@ -25,15 +24,7 @@
 
 #include "base/args.h"
 #include "base/query.h"
-#include "store/backfill.h"
-
-#define JOB_COLUMNS \
-	"j.id, j.name, j.state, j.reason, j.command = 'DELETE', j.relid, j.relation, j.assign," \
-	" j.filter, j.predicate, j.set_columns, j.strategy = 'key', j.strategy_reason," \
-	" j.key_columns, j.search_path, j.lanes, j.batch_rows, j.batch_ms, j.\"window\"," \
-	" j.not_before, j.priority, j.max_bad_rows, j.max_lag, j.max_wal_rate, j.duty," \
-	" j.hold_when, j.vacuum_analyze, j.submitted_by, j.submitted_by_oid, j.submitted_in," \
-	" j.database, j.run_as, j.run_as_oid, j.started_at, j.crashes, j.xmin"
+#include "store/job_row.h"
 
 enum
 {
@@ -55,8 +46,12 @@ string_list(int row, int column)
 	return isnull ? NIL : pgm_args_string_list(value);
 }
 
-static PgmJob *
-read_job(int row)
+/*
+ * The job in a row of the last query, whose columns are PGM_PGM_JOB_COLUMNS, in the
+ * current context.
+ */
+PgmJob *
+pgm_store_read_job(int row)
 {
 	PgmJob	   *job = palloc0(sizeof(PgmJob));
 
@@ -103,8 +98,8 @@ read_job(int row)
  * Tell everybody who listens on channel "migrate" what state a job is in, when
  * the transaction commits.
  */
-static void
-notify_state(int64 id, const char *name, PgmJobState state, const char *reason)
+void
+pgm_store_notify_state(int64 id, const char *name, PgmJobState state, const char *reason)
 {
 	StringInfoData payload;
 
@@ -213,7 +208,7 @@ pgm_store_insert_job(const PgmJob *job)
 				 errmsg("backfill \"%s\" already exists", job->name),
 				 errhint("Use another name, or migrate.resume() or migrate.retry() to go on with it.")));
 	id = pgm_query_int64(0, 1, 0);
-	notify_state(id, pgm_query_text(0, 2), PGM_JOB_QUEUED, "");
+	pgm_store_notify_state(id, pgm_query_text(0, 2), PGM_JOB_QUEUED, "");
 	pgm_query_end(&scope);
 	return id;
 }
@@ -226,11 +221,11 @@ PgmJob *
 pgm_store_fetch_job(int64 id, bool for_update)
 {
 	static PgmQuery look = {
-		"SELECT " JOB_COLUMNS " FROM migrate.backfill_job j WHERE j.id = $1",
+		"SELECT " PGM_JOB_COLUMNS " FROM migrate.backfill_job j WHERE j.id = $1",
 		SPI_OK_SELECT, 1, {INT8OID}
 	};
 	static PgmQuery lock = {
-		"SELECT " JOB_COLUMNS " FROM migrate.backfill_job j WHERE j.id = $1 FOR NO KEY UPDATE",
+		"SELECT " PGM_JOB_COLUMNS " FROM migrate.backfill_job j WHERE j.id = $1 FOR NO KEY UPDATE",
 		SPI_OK_SELECT, 1, {INT8OID}
 	};
 	PgmQueryScope scope;
@@ -247,7 +242,7 @@ pgm_store_fetch_job(int64 id, bool for_update)
 	{
 		MemoryContext old = MemoryContextSwitchTo(scope.caller);
 
-		job = read_job(0);
+		job = pgm_store_read_job(0);
 		MemoryContextSwitchTo(old);
 	}
 	pgm_query_end(&scope);
@@ -328,7 +323,7 @@ pgm_store_fail_job(int64 id, PgmJobState state, const char *reason,
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, nulls);
 	if (SPI_processed > 0)
-		notify_state(id, pgm_query_text(0, 1), state, reason);
+		pgm_store_notify_state(id, pgm_query_text(0, 1), state, reason);
 	pgm_query_end(&scope);
 }
 
@@ -362,13 +357,21 @@ void
 pgm_store_start_job(int64 id)
 {
 	static PgmQuery query = {
-		"UPDATE migrate.backfill_job SET state = 'running', reason = '', due_at = NULL,"
-		" crashes = crashes + 1, started_at = coalesce(started_at, clock_timestamp())"
-		" WHERE id = $1",
-		SPI_OK_UPDATE, 1, {INT8OID}
+		"UPDATE migrate.backfill_job j SET state = 'running', reason = '', due_at = NULL,"
+		" crashes = j.crashes + 1, started_at = coalesce(j.started_at, clock_timestamp())"
+		" FROM migrate.backfill_job o WHERE j.id = $1 AND o.id = j.id"
+		" RETURNING o.state = 'queued', j.name",
+		SPI_OK_UPDATE_RETURNING, 1, {INT8OID}
 	};
+	PgmQueryScope scope;
+	Datum		values[1];
 
-	run_on_job(&query, id);
+	values[0] = Int64GetDatum(id);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	if (SPI_processed > 0 && pgm_query_bool(0, 1))
+		pgm_store_notify_state(id, pgm_query_text(0, 2), PGM_JOB_RUNNING, "");
+	pgm_query_end(&scope);
 }
 
 void
@@ -452,89 +455,6 @@ pgm_store_set_limits(const PgmJob *job)
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, nulls);
 	pgm_query_end(&scope);
-}
-
-/*
- * The jobs that may run now, those to run first in front, as PgmJob *: one for
- * each table, running ones before those that wait, and none that belongs to
- * another cluster or database.
- */
-List *
-pgm_store_fetch_due_jobs(void)
-{
-	static PgmQuery query = {
-		"SELECT " JOB_COLUMNS " FROM migrate.backfill_job j"
-		" WHERE j.state IN ('queued', 'running') AND j.submitted_in = $1 AND j.database = $2"
-		" AND (j.due_at IS NULL OR j.due_at <= clock_timestamp())"
-		" AND NOT EXISTS (SELECT 1 FROM migrate.backfill_job o"
-		"  WHERE o.relid = j.relid AND o.id <> j.id AND o.state IN ('queued', 'running')"
-		"  AND o.submitted_in = $1 AND o.database = $2"
-		"  AND (o.state = 'running', o.priority, -o.id) > (j.state = 'running', j.priority, -j.id))"
-		" ORDER BY j.priority DESC, j.state = 'running' DESC, j.id",
-		SPI_OK_SELECT, 2, {INT8OID, OIDOID}
-	};
-	PgmQueryScope scope;
-	Datum		values[2];
-	List	   *jobs = NIL;
-	MemoryContext old;
-
-	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	pgm_query_begin(&scope);
-	pgm_query_run_latest(&query, values, NULL);
-	old = MemoryContextSwitchTo(scope.caller);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		jobs = lappend(jobs, read_job(i));
-	MemoryContextSwitchTo(old);
-	pgm_query_end(&scope);
-	return jobs;
-}
-
-/*
- * Suspend what came here with a dump or a copy of files: what ran in production
- * must not go on by itself in a copy of it.
- */
-void
-pgm_store_suspend_foreign_jobs(void)
-{
-	static PgmQuery query = {
-		"UPDATE migrate.backfill_job SET state = 'suspended',"
-		" reason = 'it was submitted in another cluster or database'"
-		" WHERE state IN ('queued', 'running') AND (submitted_in <> $1 OR database <> $2)",
-		SPI_OK_UPDATE, 2, {INT8OID, OIDOID}
-	};
-	PgmQueryScope scope;
-	Datum		values[2];
-
-	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
-}
-
-/*
- * Are there jobs that are to be run in this cluster and database, now or later?
- */
-bool
-pgm_store_has_open_jobs(void)
-{
-	static PgmQuery query = {
-		"SELECT 1 FROM migrate.backfill_job WHERE state IN ('queued', 'running')"
-		" AND submitted_in = $1 AND database = $2 LIMIT 1",
-		SPI_OK_SELECT, 2, {INT8OID, OIDOID}
-	};
-	PgmQueryScope scope;
-	Datum		values[2];
-	bool		result;
-
-	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	pgm_query_begin(&scope);
-	pgm_query_run_latest(&query, values, NULL);
-	result = SPI_processed > 0;
-	pgm_query_end(&scope);
-	return result;
 }
 
 /*

@@ -442,9 +442,10 @@ void
 pgm_store_set_lane_reason(int64 job, int lane, const char *phase, const char *reason)
 {
 	static PgmQuery query = {
-		"UPDATE migrate.backfill_lane SET phase = $3, reason = $4, rate = 0,"
-		" updated_at = clock_timestamp() WHERE job_id = $1 AND lane = $2",
-		SPI_OK_UPDATE, 4, {INT8OID, INT4OID, TEXTOID, TEXTOID}
+		"INSERT INTO migrate.backfill_lane AS n (job_id, lane, phase, reason)"
+		" VALUES ($1, $2, $3, $4) ON CONFLICT (job_id, lane) DO UPDATE"
+		" SET phase = $3, reason = $4, rate = 0, updated_at = clock_timestamp()",
+		SPI_OK_INSERT, 4, {INT8OID, INT4OID, TEXTOID, TEXTOID}
 	};
 	PgmQueryScope scope;
 	Datum		values[4];

@@ -10,14 +10,16 @@
  */
 #include "postgres.h"
 
-#include "base/extension.h"
 #include "backfill/backfill.h"
+#include "base/compat.h"
+#include "base/extension.h"
 #include "worker/finale.h"
 #include "worker/worker.h"
 
 typedef struct Vacuum
 {
 	int64		job_id;
+	const char *label;			/* for the log */
 	MemoryContext cxt;
 	char	   *sql;			/* or NULL */
 } Vacuum;
@@ -65,6 +67,13 @@ prepare_vacuum(void *arg)
 	job = pgm_store_fetch_job(v->job_id, !for_update);
 	if (job == NULL || job->state != PGM_JOB_RUNNING || !job->vacuum_analyze)
 		return;
+	if (!pgm_relation_is_owned(job->relid, job->run_as_oid))
+	{
+		ereport(LOG,
+				(errmsg("%s: does not vacuum, since role \"%s\" does not own the table",
+						v->label, job->run_as)));
+		return;
+	}
 	v->sql = MemoryContextStrdup(v->cxt, psprintf("VACUUM (ANALYZE) %s",
 												  pgm_target_name(job->relid)));
 }
@@ -76,7 +85,7 @@ prepare_vacuum(void *arg)
 void
 pgm_finale_vacuum(int64 job, const char *label, MemoryContext cxt)
 {
-	Vacuum		v = {job, cxt, NULL};
+	Vacuum		v = {job, label, cxt, NULL};
 	ErrorData  *error = pgm_session_run(prepare_vacuum, &v, cxt);
 
 	if (error == NULL && v.sql != NULL)

@@ -69,9 +69,14 @@ typedef struct Worker
 	TimestampTz sampled_at;
 	PgmTimes	times;			/* of batches since then */
 	TimestampTz slow_logged_at;
+	TimestampTz gave_way_at;	/* when we last looked who waits for our place */
 	int			failures;		/* in a row */
 	char	   *told_reason;	/* that the lane's row shows */
+	bool		started;		/* has it been held off no longer? */
 	bool		cleared;		/* is the count of starts? */
+	bool		waiting;		/* is another job waiting for our place? */
+	bool		changed;		/* has the job's row? */
+	TransactionId version;		/* of the job's row */
 	ErrorData  *error;			/* that ends the job */
 } Worker;
 
@@ -171,8 +176,18 @@ begin_work(void *arg)
 		return;
 	}
 	w->number = take_lane(job);
-	if (w->number == 1)
-		pgm_store_start_job(job->id);
+}
+
+/*
+ * Count the start of the job.
+ */
+static void
+start_job(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	if (pgm_extension_share())
+		pgm_store_start_job(w->job_id);
 }
 
 static void
@@ -185,7 +200,7 @@ look_at_limits(void *arg)
 	if (!pgm_extension_share())
 		return;
 	job = pgm_store_fetch_job(w->job_id, !for_update);
-	if (job == NULL || job->state != PGM_JOB_RUNNING)
+	if (job == NULL || (job->state != PGM_JOB_RUNNING && job->state != PGM_JOB_QUEUED))
 	{
 		w->brake.zone = PGM_ZONE_RUN;	/* the next step will tell */
 		return;
@@ -286,19 +301,36 @@ log_slow_batch(Worker *w, double ms)
 	ereport(LOG, (errmsg("%s: a batch took %.0f ms", w->label, ms)));
 }
 
+static void
+look_at_job(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	w->changed = !pgm_extension_share() || !pgm_store_fetch_job_version(w->job_id, &w->version) ||
+		w->version != pgm_lane_job(w->lane)->version;
+}
+
 /*
- * Rest after a batch as long as the limits ask for.
+ * Rest after a batch as long as the limits ask for, unless the job is changed
+ * meanwhile.
  */
 static void
 rest(Worker *w, double batch_ms)
 {
+	TimestampTz start = GetCurrentTimestamp();
 	double		ms = pgm_throttle_pause_ms(&w->brake.limits, w->brake.zone, batch_ms,
 										   pgm_lane_wal_bytes(w->lane));
+	double		rested = 0;
 
-	if (ms < 0.5)
-		return;
-	pgm_wait_latch_ms((long) Max(Min(ms, LOOK_MS), 1));
-	pgm_lane_lost(w->lane, 0, 0, ms);
+	w->changed = false;
+	while (ms - rested >= 0.5 && !w->changed)
+	{
+		pgm_wait_latch_ms((long) Max(Min(ms - rested, LOOK_MS), 1));
+		rested = (GetCurrentTimestamp() - start) / 1000.0;
+		if (ms - rested >= 0.5)
+			run_transaction(w, look_at_job);
+	}
+	pgm_lane_lost(w->lane, 0, 0, rested);
 }
 
 /*
@@ -423,6 +455,41 @@ work(Worker *w)
 }
 
 static void
+look_who_waits(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+	const PgmJob *job = pgm_lane_job(w->lane);
+
+	/* a lane beyond the first one makes room for its equals too */
+	w->waiting = pgm_extension_share() &&
+		pgm_store_is_job_waiting(w->job_id, job->priority + (w->number == 1 ? 1 : 0));
+}
+
+/*
+ * Between two pieces: should the process end because the job has fewer lanes
+ * now, or because another job waits for its place?
+ */
+static bool
+gives_way(Worker *w)
+{
+	const PgmJob *job = pgm_lane_job(w->lane);
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (job == NULL)
+		return false;
+	if (w->number > (job->lanes > 0 ? job->lanes : pgm_backfill_lanes))
+		return true;
+	if (pgm_lane_row(w->lane)->leaf != 0 ||
+		!TimestampDifferenceExceeds(w->gave_way_at, now, LOOK_MS))
+		return false;
+	w->gave_way_at = now;
+	run_transaction(w, look_who_waits);
+	if (w->waiting)
+		report_state(w, "makes room for another backfill");
+	return w->waiting;
+}
+
+static void
 end_at_exit(int code, Datum arg)
 {
 	pgm_shared_wake_launcher();
@@ -454,18 +521,19 @@ run_lane(Worker *w)
 	w->step = PGM_STEP_AGAIN;
 	while (w->step <= PGM_STEP_LOCKED)
 	{
-		const PgmJob *job;
-
 		CHECK_FOR_INTERRUPTS();
 		pgm_session_reload();
 		if (hold(w))
 			continue;
-		if (!work(w))
+		if (!w->started)
+		{
+			w->started = true;
+			if (w->number == 1)
+				run_transaction(w, start_job);
+		}
+		if (!work(w) || gives_way(w))
 			break;
 		sample(w);
-		job = pgm_lane_job(w->lane);
-		if (job != NULL && w->number > (job->lanes > 0 ? job->lanes : pgm_backfill_lanes))
-			break;
 	}
 	if (w->step == PGM_STEP_DONE)
 	{

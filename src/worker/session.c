@@ -160,6 +160,10 @@ pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt)
  * Run one command as a client would send it, so that it can be one that cannot
  * run in a transaction block.  The text and what is made of it have to outlive
  * the transactions that the command ends.
+ *
+ * A pinned session runs it as the superuser that it is: a command that ends
+ * transactions cannot be pinned.  So this is for commands in which the server
+ * itself switches to the owner of the table before it runs anybody's code.
  */
 static void
 execute_command(const char *sql, MemoryContext cxt)
@@ -171,8 +175,6 @@ execute_command(const char *sql, MemoryContext cxt)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	if (OidIsValid(pinned_role))
-		SetUserIdAndSecContext(pinned_role, SECURITY_LOCAL_USERID_CHANGE);
 	MemoryContextSwitchTo(cxt);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	raw = linitial_node(RawStmt, pg_parse_query(sql));
@@ -186,8 +188,6 @@ execute_command(const char *sql, MemoryContext cxt)
 	pgm_portal_run(portal, dest);
 	PortalDrop(portal, false);
 	CommitTransactionCommand();
-	if (OidIsValid(pinned_role))
-		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
 }
 
 /*

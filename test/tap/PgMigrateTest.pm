@@ -171,9 +171,10 @@ sub poll
 sub try_sql
 {
 	my ($node, $sql, $database) = @_;
-	my ($status, $out, $err) = $node->psql($database // 'postgres', $sql);
 
-	return $status == 0 ? $out : undef;
+	# a psql that cannot connect may close its input before it is written
+	my ($status, $out, $err) = eval { $node->psql($database // 'postgres', $sql) };
+	return defined $status && $status == 0 ? $out : undef;
 }
 
 # ends_as(NODE, ID, STATE [, DATABASE [, SECONDS]])
