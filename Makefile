@@ -44,6 +44,7 @@ OBJS = \
 	src/store/signals.o \
 	src/backfill/brake.o \
 	src/backfill/change.o \
+	src/backfill/clean.o \
 	src/backfill/complete.o \
 	src/backfill/estimate.o \
 	src/backfill/key.o \

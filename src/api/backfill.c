@@ -35,6 +35,8 @@
 
 PG_FUNCTION_INFO_V1(pgmigrate_backfill);
 
+#define MAX_NAME_BYTES	200
+
 enum
 {
 	ARG_TARGET, ARG_ASSIGN, ARG_FILTER, ARG_NAME, ARG_STRATEGY, ARG_KEY, ARG_LIMITS,
@@ -52,6 +54,37 @@ table_owner(Oid relid)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+/*
+ * The name of the job, or NULL.
+ */
+static char *
+read_name(FunctionCallInfo fcinfo)
+{
+	char	   *name = pgm_args_optional_text(fcinfo, ARG_NAME, "name");
+	bool		blank = true;
+
+	if (name == NULL)
+		return NULL;
+	if (strlen(name) > MAX_NAME_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("name of a backfill is too long"),
+				 errdetail("It has %zu bytes, and can have %d.", strlen(name), MAX_NAME_BYTES)));
+	for (const char *p = name; *p != '\0'; p++)
+	{
+		if ((unsigned char) *p < ' ')
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("name of a backfill must not have control characters")));
+		blank = blank && *p == ' ';
+	}
+	if (blank)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("name of a backfill must not be blank")));
+	return name;
 }
 
 /*
@@ -134,7 +167,7 @@ pgmigrate_backfill(PG_FUNCTION_ARGS)
 	pgm_args_check_count(fcinfo, ARG_COUNT);
 	PreventCommandIfReadOnly("migrate.backfill()");
 	job = pgm_submit_read(fcinfo, ARG_TARGET, ARG_ASSIGN, ARG_FILTER, ARG_DELETE);
-	job->name = pgm_args_optional_text(fcinfo, ARG_NAME, "name");
+	job->name = read_name(fcinfo);
 	if (!pgm_extension_share())
 		elog(ERROR, "extension \"pgmigrate\" is gone");
 	job->run_as_oid = choose_role(fcinfo, job->relid);

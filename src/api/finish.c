@@ -67,6 +67,11 @@ pgmigrate_backfill_batch(PG_FUNCTION_ARGS)
 	while (step == PGM_STEP_AGAIN);
 	if (step == PGM_STEP_ROWS)
 		rows = pgm_lane_rows(lane);
+	if (pgm_lane_has_failed(lane))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("too many rows of backfill " INT64_FORMAT " fail", id),
+				 errhint("Change max_bad_rows by migrate.alter_backfill(), or see with CALL migrate.finish() which they are.")));
 	if (step == PGM_STEP_DONE)
 		(void) pgm_job_complete(id);
 	pgm_lane_destroy(lane);
@@ -113,6 +118,31 @@ run_step(PgmLane *lane, int *failures)
 	SPI_commit();
 	pgm_wait_ms(pgm_wait_backoff_ms(++*failures, pg_prng_double(&pg_global_prng_state)));
 	return PGM_STEP_AGAIN;
+}
+
+static void
+call_clean(void *arg)
+{
+	pgm_lane_clean((PgmLane *) arg);
+}
+
+/*
+ * Clean the indexes if that is due; it may fail.
+ */
+static void
+clean(PgmLane *lane)
+{
+	const bool	keep = true;
+	ErrorData  *error;
+
+	if (!pgm_lane_wants_cleaning(lane))
+		return;
+	error = pgm_subxact_run(call_clean, lane, keep);
+	if (error != NULL && pgm_subxact_must_stop(error))
+		ReThrowError(error);
+	if (error != NULL)
+		pgm_lane_forget_cleaning(lane);
+	SPI_commit();
 }
 
 /*
@@ -192,6 +222,7 @@ pgmigrate_finish(PG_FUNCTION_ARGS)
 			pgm_lane_waited(lane, ROOM_MS);
 		}
 		CHECK_FOR_INTERRUPTS();
+		clean(lane);
 	}
 	if (step == PGM_STEP_DONE)
 	{

@@ -12,6 +12,7 @@
 
 #include "catalog/namespace.h"
 #include "storage/lmgr.h"
+#include "utils/lsyscache.h"
 
 #include "api/submit.h"
 #include "backfill/backfill.h"
@@ -89,7 +90,8 @@ pgm_submit_check(FunctionCallInfo fcinfo, PgmJob *job, int strategy_arg, int key
 {
 	const char *strategy = read_strategy(fcinfo, strategy_arg);
 	List	   *key = read_key(fcinfo, key_arg);
-	PgmShape   *shape = pgm_shape_analyze(job->relid, job->assign, job->filter);
+	PgmShape   *shape = pgm_shape_analyze(job->relid, get_rel_name(job->relid), job->assign,
+											  job->filter);
 	List	   *leaves = pgm_target_leaves(job->relid);
 	PgmChoice	choice;
 	ListCell   *lc;

@@ -34,12 +34,14 @@ typedef struct PgmShape
 	const char *once;			/* why a row must not be met twice, or NULL */
 	List	   *set_columns;	/* of char * */
 	Bitmapset  *set_attrs;		/* attribute numbers, offset as in the server */
+	bool		check_done;		/* must it be checked that a row is done then? */
 	bool		values_known;	/* can new values be computed beforehand? */
 	List	   *values;			/* their expressions, of char * */
 } PgmShape;
 
 /* shape.c */
-extern PgmShape *pgm_shape_analyze(Oid relid, const char *assign, const char *filter);
+extern PgmShape *pgm_shape_analyze(Oid relid, const char *alias, const char *assign,
+								   const char *filter);
 extern void pgm_shape_check_condition(const char *condition);
 extern char *pgm_shape_target(Oid leaf, const char *alias);
 
@@ -51,6 +53,7 @@ extern List *pgm_target_find_key(Oid relid, const PgmShape *shape);
 extern void pgm_target_check_key(Oid relid, List *columns, const PgmShape *shape);
 extern List *pgm_target_primary_key(Oid relid);
 extern char *pgm_target_name(Oid relid);
+extern char *pgm_target_alias(const char *name);
 
 /* strategy.c */
 typedef struct PgmChoice
@@ -106,6 +109,7 @@ typedef struct PgmSpan PgmSpan;
 /* What came of a visit to the pages of a span. */
 typedef struct PgmVisit
 {
+	int			round;			/* number of the batch: a page is seen once in each */
 	int			chosen;			/* rows */
 	int			moves;			/* among them, as far as can be foreseen */
 	bool		gained;			/* had any page got room since the last visit? */
@@ -115,6 +119,7 @@ typedef struct PgmVisit
 extern PgmSpan *pgm_span_open(BlockNumber first, BlockNumber last, PgmStatement *candidates,
 							  List *bad_rows, int max_rows);
 extern void pgm_span_close(PgmSpan *span, Relation rel);
+extern BlockNumber pgm_span_first(const PgmSpan *span);
 extern BlockNumber pgm_span_end(const PgmSpan *span);
 extern int	pgm_span_left(const PgmSpan *span);
 extern BlockNumber pgm_span_next_block(const PgmSpan *span);
@@ -179,6 +184,11 @@ extern PgmLaneRow *pgm_lane_row(PgmLane *lane);
 extern int64 pgm_lane_rows(const PgmLane *lane);
 extern int64 pgm_lane_wal_bytes(const PgmLane *lane);
 extern bool pgm_lane_has_failed(const PgmLane *lane);
+
+/* clean.c */
+extern bool pgm_lane_wants_cleaning(const PgmLane *lane);
+extern void pgm_lane_clean(PgmLane *lane);
+extern void pgm_lane_forget_cleaning(PgmLane *lane);
 
 /* complete.c */
 extern int64 pgm_job_create(PgmJob *job, List *leaves);

@@ -57,6 +57,27 @@ pgm_change_is_waited_for(void)
 	return LockHasWaiters(&tag, ExclusiveLock, false);
 }
 
+/*
+ * Throw if a row is still to be done that has just been changed: going through
+ * the table again, as "pages" does, would change it again and again.
+ */
+static void
+check_done(void)
+{
+	for (uint64 i = 0; SPI_tuptable != NULL && i < SPI_tuptable->numvals; i++)
+	{
+		bool		isnull;
+		Datum		again = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		if (!isnull && DatumGetBool(again))
+			ereport(ERROR,
+					(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+					 errmsg("a row that was changed does not have the values that were set"),
+					 errdetail("A BEFORE trigger changes them, so \"pages\" cannot tell rows that are done."),
+					 errhint("Use strategy \"key\".")));
+	}
+}
+
 static int
 run_by_place(PgmLane *lane, ItemPointer tids, int count)
 {
@@ -68,8 +89,11 @@ run_by_place(PgmLane *lane, ItemPointer tids, int count)
 		elements[i] = PointerGetDatum(&tids[i]);
 	values[0] = PointerGetDatum(construct_array(elements, count, TIDOID,
 												sizeof(ItemPointerData), false, TYPALIGN_SHORT));
-	return (int) pgm_statement_run(lane->skip_locked > 0 ? lane->change_unlocked : lane->change,
-								   values, read_only, NULL);
+	count = (int) pgm_statement_run(lane->skip_locked > 0 ? lane->change_unlocked : lane->change,
+									values, read_only, NULL);
+	if (lane->shape->check_done)
+		check_done();
+	return count;
 }
 
 static void

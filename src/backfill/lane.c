@@ -294,6 +294,14 @@ do_batch(PgmLane *lane)
 		lane->piece_ended = true;
 		return PGM_STEP_AGAIN;
 	}
+	if (strcmp(lane->leaf_name, pgm_target_name(lane->leaf_relid)) != 0)
+	{
+		/* renamed: another table may have the name that our statements say */
+		pgm_leaf_close(lane);
+		pgm_leaf_piece_end(lane);
+		table_close(rel, NoLock);
+		return PGM_STEP_AGAIN;
+	}
 	hot = pgm_hot_updates(rel);
 	guc_level = NewGUCNestLevel();
 	if (pgm_lock_timeout > 0 && !lane->one_by_one)

@@ -24,6 +24,7 @@ typedef struct PgmPages
 {
 	PgmSpan    *spans[PGM_SPANS];
 	int			turn;			/* which of them is next */
+	int			round;			/* number of the batch */
 	BlockNumber next;			/* where the next span begins */
 	int64		closed_blocks;	/* of the piece, in spans that are done */
 	double		stuck_ms;		/* waited since any page got room */
@@ -41,6 +42,20 @@ typedef struct PgmPacking
 								 * last look */
 	int64		stayed;
 } PgmPacking;
+
+/* Pages with rows that were moved; see clean.c. */
+#define PGM_CLEAN_RANGES	1024
+
+typedef struct PgmClean
+{
+	int64		moved;			/* rows since the last time */
+	int			count;
+	struct
+	{
+		BlockNumber first;
+		BlockNumber end;
+	}			ranges[PGM_CLEAN_RANGES];
+} PgmClean;
 
 /* What one batch did. */
 typedef struct PgmBatch
@@ -71,6 +86,7 @@ struct PgmLane
 	/* What belongs to the leaf of the piece; leaf is 0 if nothing is set up. */
 	int			leaf;
 	Oid			leaf_relid;
+	char	   *leaf_name;		/* when the statements were made */
 	PgmShape   *shape;
 	PgmStatement *candidates[PGM_CANDIDATES_CAREFUL + 1];
 	PgmStatement *change;
@@ -81,6 +97,8 @@ struct PgmLane
 	PgmStatement *nth[2];
 	List	   *primary_key;
 	PgmPacking	packing;
+	int64		leaf_rows;		/* about how many it has */
+	PgmClean	clean;
 
 	/* What belongs to the piece. */
 	bool		piece_begun;
@@ -125,6 +143,9 @@ extern void pgm_leaf_piece_end(PgmLane *lane);
 /* pages.c */
 extern void pgm_pages_begin(PgmLane *lane);
 extern bool pgm_pages_batch(PgmLane *lane, Relation rel);
+
+/* clean.c */
+extern void pgm_clean_note(PgmLane *lane, BlockNumber first, BlockNumber end);
 
 /* key.c */
 extern bool pgm_key_batch(PgmLane *lane, Relation rel);

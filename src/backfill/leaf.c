@@ -51,6 +51,15 @@ can_pack(PgmLane *lane, Relation rel)
 	return false;
 }
 
+/*
+ * Can the new values of a row be other than those that the SET list gives?
+ */
+static bool
+has_before_triggers(Relation rel)
+{
+	return rel->trigdesc != NULL && rel->trigdesc->trig_update_before_row;
+}
+
 static void
 make_statements(PgmLane *lane)
 {
@@ -103,11 +112,15 @@ pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
 
 	old = MemoryContextSwitchTo(lane->leaf_cxt);
 	lane->leaf_relid = leaf->relid;
-	lane->shape = pgm_shape_analyze(lane->job->relid, lane->job->assign, lane->job->filter);
+	lane->shape = pgm_shape_analyze(lane->job->relid, pgm_target_alias(lane->job->relation),
+									lane->job->assign, lane->job->filter);
+	lane->shape->check_done = has_before_triggers(rel);
+	lane->leaf_name = pgm_target_name(leaf->relid);
 	lane->primary_key = pgm_target_primary_key(leaf->relid);
 	lane->packing.possible = can_pack(lane, rel);
 	make_statements(lane);
 	lane->leaf = leaf->leaf;
+	lane->leaf_rows = leaf->rows_estimate;
 	MemoryContextSwitchTo(old);
 	table_close(rel, NoLock);
 	return true;
@@ -144,6 +157,7 @@ pgm_leaf_close(PgmLane *lane)
 	memset(lane->keys, 0, sizeof(lane->keys));
 	memset(lane->nth, 0, sizeof(lane->nth));
 	memset(&lane->packing, 0, sizeof(lane->packing));
+	pgm_lane_forget_cleaning(lane);
 	lane->leaf = 0;
 	lane->leaf_relid = InvalidOid;
 	MemoryContextReset(lane->leaf_cxt);

@@ -43,6 +43,9 @@ pgm_pack_choose(const PgmPackRow *rows, int count, int free_space, int first_cou
 
 	for (int i = 0; i < count; i++)
 		lack += rows[i].new_size - rows[i].old_size;
+	/* room for one more, or the last rows of the page would need a visit each */
+	if (count > 0)
+		lack += rows[0].new_size;
 
 	while (choice.fitting < count && rows[choice.fitting].new_size <= left)
 		left -= rows[choice.fitting++].new_size;

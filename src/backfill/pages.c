@@ -96,6 +96,14 @@ open_span(PgmLane *lane)
 	return span;
 }
 
+static void
+close_span(PgmLane *lane, PgmSpan *span, Relation rel)
+{
+	if (packs(lane))
+		pgm_clean_note(lane, pgm_span_first(span), pgm_span_end(span));
+	pgm_span_close(span, packs(lane) ? rel : NULL);
+}
+
 /*
  * Put another span in the place of those that have no rows left.  Returns false
  * if there is nothing left in the piece.
@@ -111,7 +119,7 @@ refill(PgmLane *lane, Relation rel)
 		while (pages->spans[i] == NULL || pgm_span_left(pages->spans[i]) == 0)
 		{
 			if (pages->spans[i] != NULL)
-				pgm_span_close(pages->spans[i], packs(lane) ? rel : NULL);
+				close_span(lane, pages->spans[i], rel);
 			pages->spans[i] = open_span(lane);
 			if (pages->spans[i] == NULL)
 				break;
@@ -197,7 +205,7 @@ static bool
 do_slice(PgmLane *lane, Relation rel, int want)
 {
 	ItemPointerData tids[PGM_SLICE_ROWS];
-	PgmVisit	visit = {0};
+	PgmVisit	visit = {lane->pages.round};
 	int64		hot = pgm_hot_updates(rel);
 	bool		packed = packs(lane) && lane->pages.plain_spans == 0;
 	int			changed;
@@ -220,6 +228,7 @@ do_slice(PgmLane *lane, Relation rel, int want)
 	}
 	lane->batch.chosen += visit.chosen;
 	lane->batch.moves += visit.moves;
+	lane->clean.moved += packed ? changed - (pgm_hot_updates(rel) - hot) : 0;
 	lane->batch.changed += changed;
 	return true;
 }
@@ -252,6 +261,7 @@ pgm_pages_batch(PgmLane *lane, Relation rel)
 	int			rows = pgm_pace_rows(&lane->pace);
 	bool		more;
 
+	lane->pages.round++;
 	judge_waiting(lane);
 	SPI_connect();
 	more = refill(lane, rel);

@@ -290,7 +290,9 @@ pgm_piece_finish(PgmLane *lane)
 
 		if (leaf->leaf != number)
 			continue;
-		leaf->pass_rows += row->piece_rows + (lane->skipped ? 1 : 0);
+		leaf->pass_rows += row->piece_rows;
+		if (locked || (lane->skipped && row->pass == 1))
+			leaf->pass_rows++;
 		if (!has_unclaimed(lane, leaf) && !pgm_store_pieces_open(lane->job_id, number))
 			end_pass(lane, leaf, locked);
 		pgm_store_save_leaf(lane->job_id, leaf, units);

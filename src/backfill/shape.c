@@ -43,6 +43,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -114,7 +115,7 @@ parse_one(const char *statement, const char *what)
 {
 	List	   *list = raw_parser(statement, RAW_PARSE_DEFAULT);
 
-	if (list_length(list) != 1)
+	if (list_length(list) != 1 || linitial_node(RawStmt, list)->stmt_len != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("%s must not contain a semicolon", what)));
@@ -125,12 +126,11 @@ parse_one(const char *statement, const char *what)
  * The analysed UPDATE with a SET list.
  */
 static Query *
-analyze_assign(Oid relid, const char *assign)
+analyze_assign(Oid relid, const char *alias, const char *assign)
 {
 	Fragment	fragment;
 	ErrorContextCallback callback;
-	char	   *prefix = psprintf("UPDATE %s SET ",
-								  pgm_shape_target(relid, get_rel_name(relid)));
+	char	   *prefix = psprintf("UPDATE %s SET ", pgm_shape_target(relid, alias));
 	char	   *statement = psprintf("%s%s", prefix, assign);
 	RawStmt    *raw;
 	UpdateStmt *update;
@@ -157,7 +157,7 @@ analyze_assign(Oid relid, const char *assign)
  * The analysed condition, or NULL.
  */
 static Node *
-analyze_filter(Oid relid, const char *filter)
+analyze_filter(Oid relid, const char *alias, const char *filter)
 {
 	Fragment	fragment;
 	ErrorContextCallback callback;
@@ -169,7 +169,7 @@ analyze_filter(Oid relid, const char *filter)
 
 	if (filter == NULL)
 		return NULL;
-	prefix = psprintf("SELECT FROM %s WHERE ", pgm_shape_target(relid, get_rel_name(relid)));
+	prefix = psprintf("SELECT FROM %s WHERE ", pgm_shape_target(relid, alias));
 	statement = psprintf("%s%s", prefix, filter);
 	set_fragment(&fragment, &callback, statement, strlen(prefix), filter);
 	raw = parse_one(statement, "the filter");
@@ -224,7 +224,8 @@ equal_is_identical(Node *expr)
 	Oid			input;
 	Oid			proc;
 
-	if (!OidIsValid(opclass))
+	/* blanks at the end do not count for bpchar, but are stored without a length */
+	if (!OidIsValid(opclass) || type == BPCHAROID)
 		return false;
 	family = get_opclass_family(opclass);
 	input = get_opclass_input_type(opclass);
@@ -234,8 +235,8 @@ equal_is_identical(Node *expr)
 }
 
 /*
- * Does an expression read any of these columns, or the row as a whole, also from
- * within a subquery?
+ * Does an expression read any of these columns, or something that changes with
+ * them (the row as a whole, or where it is), also from within a subquery?
  */
 static bool
 reads_any(Node *expr, const Bitmapset *columns)
@@ -247,6 +248,7 @@ reads_any(Node *expr, const Bitmapset *columns)
 		Var		   *var = lfirst_node(Var, lc);
 
 		if (var->varattno == 0 ||
+			(var->varattno < 0 && var->varattno != TableOidAttributeNumber) ||
 			bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, columns))
 			return true;
 	}
@@ -311,7 +313,8 @@ differs_condition(const PgmShape *shape, List *targets, List *context)
 		if (equal_is_identical(expr))
 			appendStringInfo(&buf, "%s IS DISTINCT FROM (%s)", name, text);
 		else
-			appendStringInfo(&buf, "ROW(%s) OPERATOR(pg_catalog.*<>) ROW(CAST(%s AS %s))",
+			appendStringInfo(&buf, "ROW(%s)::pg_catalog.record OPERATOR(pg_catalog.*<>)"
+							 " ROW(CAST(%s AS %s))",
 							 name, text,
 							 format_type_extended(exprType(expr), -1, FORMAT_TYPE_FORCE_QUALIFY));
 	}
@@ -360,6 +363,28 @@ reads_target(List *targets, const Bitmapset *columns)
 }
 
 /*
+ * The columns that are set, and those that are generated from them.
+ */
+static Bitmapset *
+columns_changed(const PgmShape *shape)
+{
+	Relation	rel = table_open(shape->relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	Bitmapset  *changed = bms_copy(shape->set_attrs);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attgenerated != '\0' && !att->attisdropped &&
+			reads_any(build_column_default(rel, att->attnum), shape->set_attrs))
+			changed = bms_add_member(changed, att->attnum - FirstLowInvalidHeapAttributeNumber);
+	}
+	table_close(rel, AccessShareLock);
+	return changed;
+}
+
+/*
  * Fill what the SET list says.
  */
 static void
@@ -373,6 +398,8 @@ set_targets(PgmShape *shape, List *targets, List *context)
 		TargetEntry *target = lfirst_node(TargetEntry, lc);
 		Node	   *expr = (Node *) target->expr;
 
+		if (target->resjunk)
+			continue;
 		shape->set_columns = lappend(shape->set_columns,
 									 get_attname(shape->relid, target->resno, false));
 		shape->set_attrs = bms_add_member(shape->set_attrs,
@@ -387,31 +414,33 @@ set_targets(PgmShape *shape, List *targets, List *context)
 }
 
 /*
- * Analyse what a backfill does to the rows of a table: a SET list (NULL for a
- * DELETE) and a filter, or NULL.  Throws if they are wrong.  Nothing of the
+ * Analyse what a backfill does to the rows of a table, which the texts know as
+ * "alias": a SET list (NULL for a DELETE) and a filter, or NULL.  Throws if they are wrong.  Nothing of the
  * user's runs but what the server calls to analyse an expression.
  */
 PgmShape *
-pgm_shape_analyze(Oid relid, const char *assign, const char *filter)
+pgm_shape_analyze(Oid relid, const char *alias, const char *assign, const char *filter)
 {
 	PgmShape   *shape = palloc0(sizeof(PgmShape));
 	List	   *context;
 	Node	   *quals;
 	Query	   *update;
+	Bitmapset  *changed;
 
 	shape->relid = relid;
-	shape->alias = get_rel_name(relid);
+	shape->alias = pstrdup(alias);
 	shape->assign = assign == NULL ? NULL : pstrdup(assign);
 	context = deparse_context_for(shape->alias, relid);
-	quals = analyze_filter(relid, filter);
+	quals = analyze_filter(relid, alias, filter);
 	shape->filter = filter == NULL ? NULL : pstrdup(filter);
 	shape->predicate = filter == NULL ? NULL : psprintf("(%s\n)", filter);
 	if (assign == NULL)
 		return shape;
 
-	update = analyze_assign(relid, assign);
+	update = analyze_assign(relid, alias, assign);
 	set_targets(shape, update->targetList, context);
-	shape->once = why_not_stable(update->targetList, shape->set_attrs);
+	changed = columns_changed(shape);
+	shape->once = why_not_stable(update->targetList, changed);
 	if (shape->once == NULL)
 	{
 		char	   *differs = differs_condition(shape, update->targetList, context);
@@ -421,7 +450,7 @@ pgm_shape_analyze(Oid relid, const char *assign, const char *filter)
 			psprintf("(%s\n) AND (%s)", filter, differs);
 	}
 	else if (requires_null(quals, shape->set_attrs) &&
-			 !reads_target(update->targetList, shape->set_attrs))
+			 !reads_target(update->targetList, changed))
 		shape->once = NULL;
 	return shape;
 }

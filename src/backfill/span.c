@@ -52,10 +52,12 @@ typedef struct SpanPage
 	int			left;			/* rows to be done */
 	int			first;			/* how many there were at first */
 	int			expected;		/* free space if nothing gets pruned; -1: any */
+	int			round;			/* batch that visited it last */
 } SpanPage;
 
 struct PgmSpan
 {
+	BlockNumber first;
 	BlockNumber end;			/* where it ends */
 	SpanRow    *rows;
 	int			row_count;
@@ -146,6 +148,7 @@ page_of(PgmSpan *span, BlockNumber block)
 	page->start = span->row_count;
 	page->left = page->first = 0;
 	page->expected = -1;
+	page->round = -1;
 	return page;
 }
 
@@ -240,6 +243,7 @@ pgm_span_open(BlockNumber first, BlockNumber last, PgmStatement *candidates, Lis
 	Datum		values[4];
 	const bool	read_only = true;
 
+	span->first = first;
 	span->end = last;
 	span->max_rows = max_rows;
 	span->row_room = 1024;
@@ -264,6 +268,12 @@ pgm_span_open(BlockNumber first, BlockNumber last, PgmStatement *candidates, Lis
 	(void) pgm_statement_run(candidates, values, read_only, &collector.dest);
 	span->bad_rows = NIL;
 	return span;
+}
+
+BlockNumber
+pgm_span_first(const PgmSpan *span)
+{
+	return span->first;
 }
 
 BlockNumber
@@ -427,9 +437,14 @@ pgm_span_take_fitting(PgmSpan *span, Relation rel, int slack, bool take_all, int
 	{
 		SpanPage   *page = &span->pages[span->page];
 
-		if (page->left > 0)
+		if (page->left > 0 && (page->round != visit->round || take_all))
+		{
 			visit->chosen += visit_page(span, page, rel, slack, take_all, want - visit->chosen,
 										out + visit->chosen, visit);
+			page->round = visit->round;
+		}
+		else if (page->left > 0)
+			visit->waiting = true;
 		span->page = (span->page + 1) % span->page_count;
 		if (span->page == 0)
 			break;

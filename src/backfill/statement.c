@@ -194,7 +194,9 @@ change_command(const PgmShape *shape, Oid leaf)
 
 /*
  * Change the rows at the places in array $1 that are still to be done; with
- * skip_locked, but for those that somebody else has locked.
+ * skip_locked, but for those that somebody else has locked.  Where a trigger may
+ * have a say in the new values, the statement returns for each row whether it is
+ * still one to be done.
  */
 PgmStatement *
 pgm_statement_change(const PgmShape *shape, Oid leaf, bool skip_locked)
@@ -211,6 +213,8 @@ pgm_statement_change(const PgmShape *shape, Oid leaf, bool skip_locked)
 	else
 		sql = psprintf("%s WHERE %s.ctid = ANY ($1)%s", change_command(shape, leaf), alias,
 					   and_predicate(shape));
+	if (shape->check_done && shape->predicate != NULL)
+		sql = psprintf("%s RETURNING %s", sql, shape->predicate);
 	return pgm_statement_make(sql, 1, types, true);
 }
 
@@ -222,9 +226,8 @@ pgm_statement_change(const PgmShape *shape, Oid leaf, bool skip_locked)
 void
 pgm_statement_check(const PgmShape *shape, Oid leaf)
 {
-	char	   *filter = shape->filter == NULL ? "true" : psprintf("(%s\n)", shape->filter);
-	char	   *sql = psprintf("EXPLAIN (COSTS OFF) %s WHERE false AND %s",
-							   change_command(shape, leaf), filter);
+	char	   *sql = psprintf("EXPLAIN (COSTS OFF) %s WHERE false%s",
+							   change_command(shape, leaf), and_predicate(shape));
 	const bool	read_only = false;
 
 	SPI_connect();

@@ -31,6 +31,7 @@
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/varlena.h"
 
 #include "backfill/backfill.h"
 
@@ -45,6 +46,26 @@ pgm_target_name(Oid relid)
 }
 
 /*
+ * The last part of such a name, as it was: the name under which the user's text
+ * knows the table.
+ */
+char *
+pgm_target_alias(const char *name)
+{
+	return strVal(llast(textToQualifiedNameList(cstring_to_text(name))));
+}
+
+static void
+report_rules(Relation rel)
+{
+	if (rel->rd_rules != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot backfill \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("The table has rules.")));
+}
+
+/*
  * Throw unless a relation is one that can be backfilled.
  */
 void
@@ -53,7 +74,6 @@ pgm_target_check(Oid relid)
 	char	   *name = get_rel_name(relid);
 	char		kind = get_rel_relkind(relid);
 	Relation	rel;
-	bool		ruled;
 
 	if (name == NULL)
 		ereport(ERROR,
@@ -77,13 +97,8 @@ pgm_target_check(Oid relid)
 				 errdetail("It belongs to the system.")));
 
 	rel = table_open(relid, AccessShareLock);
-	ruled = rel->rd_rules != NULL;
+	report_rules(rel);
 	table_close(rel, AccessShareLock);
-	if (ruled)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot backfill \"%s\"", name),
-				 errdetail("The table has rules.")));
 }
 
 /*
@@ -114,8 +129,9 @@ pgm_target_leaves(Oid relid)
 }
 
 /*
- * Throw if a backfill would move rows from one partition to another, which an
- * UPDATE of a single partition cannot do.
+ * Throw if the leaves cannot be backfilled one by one: if rows would move from
+ * one partition to another, which an UPDATE of a single partition cannot do, or
+ * if a leaf has rules, which an UPDATE of the whole does not apply.
  */
 void
 pgm_target_check_leaves(const PgmShape *shape, List *leaves)
@@ -128,6 +144,7 @@ pgm_target_check_leaves(const PgmShape *shape, List *leaves)
 		Relation	rel = table_open(lfirst_oid(lc), AccessShareLock);
 		Bitmapset  *attrs = NULL;
 
+		report_rules(rel);
 		if (rel->rd_rel->relispartition)
 			pull_varattnos((Node *) RelationGetPartitionQual(rel), 1, &attrs);
 		foreach(column, shape->set_columns)

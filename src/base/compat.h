@@ -118,6 +118,13 @@
 #define pgm_is_not_null_constraint(cmd) false
 #endif
 
+/* 16 hands index access methods the table as well (61b313e47ee). */
+#if PG_VERSION_NUM < 160000
+#define pgm_set_heaprel(info, rel) ((void) (rel))
+#else
+#define pgm_set_heaprel(info, rel) ((info)->heaprel = (rel))
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define pgm_portal_run(portal, dest) \
 	((void) PortalRun(portal, FETCH_ALL, true, dest, dest, NULL))

@@ -117,3 +117,33 @@ pgm_hold_slot(int slots)
 	}
 	return -1;
 }
+
+void
+pgm_hold_release_slot(int slot)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, 0, (uint32) slot, CLASS_SLOT);
+	LockRelease(&tag, ExclusiveLock, session_lock);
+}
+
+/*
+ * How many of these places are not taken.
+ */
+int
+pgm_hold_free_slots(int slots)
+{
+	LockData   *data = GetLockStatusData();
+	int			taken = 0;
+
+	for (int i = 0; i < data->nelements; i++)
+	{
+		const LOCKTAG *tag = &data->locks[i].locktag;
+
+		if (tag->locktag_type == LOCKTAG_ADVISORY && tag->locktag_field1 == InvalidOid &&
+			tag->locktag_field4 == CLASS_SLOT && data->locks[i].holdMask != 0 &&
+			tag->locktag_field3 < (uint32) slots)
+			taken++;
+	}
+	return slots - taken;
+}

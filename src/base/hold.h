@@ -26,5 +26,7 @@ extern bool pgm_hold_is_lane_free(int64 job, int lane);
 extern List *pgm_hold_lanes(int64 job);
 
 extern int	pgm_hold_slot(int slots);
+extern void pgm_hold_release_slot(int slot);
+extern int	pgm_hold_free_slots(int slots);
 
 #endif							/* PGM_HOLD_H */

@@ -7,8 +7,7 @@
  * would look at rows that are not committed yet, and would have been bothered
  * for nothing if the transaction rolls back.  So a function only notes what is
  * to be done, and a callback does it right after the commit, when the rows can
- * be seen.  What is noted in a subtransaction that rolls back is done as well:
- * a worker that finds nothing to do ends, one that is woken goes to sleep again.
+ * be seen.  What was noted in a subtransaction goes with it if it rolls back.
  *
  * IDENTIFICATION
  *	  src/base/worker.c
@@ -40,6 +39,7 @@ typedef enum ActionKind
 typedef struct Action
 {
 	ActionKind	kind;
+	SubTransactionId subid;		/* that asked for it */
 	PgmWorkerArgs args;
 } Action;
 
@@ -112,18 +112,22 @@ signal_lanes(int64 job, bool cancel)
  * panic.
  */
 static void
-do_action(const Action *action)
+do_action(const Action *action, int64 *warned)
 {
 	switch (action->kind)
 	{
 		case ACTION_START:
-			if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &action->args))
+			if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &action->args) &&
+				*warned != action->args.job)
+			{
+				*warned = action->args.job;
 				ereport(WARNING,
 						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 						 errmsg("backfill " INT64_FORMAT " waits, since no background worker can be started",
 								action->args.job),
 						 errhint("Consider increasing max_worker_processes, or use CALL migrate.finish(" INT64_FORMAT ").",
 								 action->args.job)));
+			}
 			break;
 		case ACTION_WAKE:
 			signal_lanes(action->args.job, false);
@@ -138,6 +142,7 @@ static void
 at_end_of_transaction(XactEvent event, void *arg)
 {
 	ListCell   *lc;
+	int64		warned = 0;
 
 	if (actions == NIL)
 		return;
@@ -145,7 +150,7 @@ at_end_of_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_COMMIT:
 			foreach(lc, actions)
-				do_action((Action *) lfirst(lc));
+				do_action((Action *) lfirst(lc), &warned);
 			actions = NIL;
 			break;
 		case XACT_EVENT_ABORT:
@@ -158,6 +163,27 @@ at_end_of_transaction(XactEvent event, void *arg)
 }
 
 static void
+at_end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent,
+						 void *arg)
+{
+	ListCell   *lc;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	foreach(lc, actions)
+	{
+		Action	   *action = (Action *) lfirst(lc);
+
+		if (action->subid != mine)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			action->subid = parent;
+		else
+			actions = foreach_delete_current(actions, lc);
+	}
+}
+
+static void
 add_action(ActionKind kind, int64 job, Oid role, bool pinned)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
@@ -166,9 +192,11 @@ add_action(ActionKind kind, int64 job, Oid role, bool pinned)
 	if (!callback_registered)
 	{
 		RegisterXactCallback(at_end_of_transaction, NULL);
+		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
 		callback_registered = true;
 	}
 	action->kind = kind;
+	action->subid = GetCurrentSubTransactionId();
 	action->args.database = MyDatabaseId;
 	action->args.role = role;
 	action->args.job = job;

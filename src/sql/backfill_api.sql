@@ -81,7 +81,7 @@ AS 'MODULE_PATHNAME', 'pgmigrate_estimate_job'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.estimate(bigint) IS
 'run a few batches of a backfill, roll them back, and tell what the whole would take';
-CREATE FUNCTION migrate.estimate(target regclass, assign text DEFAULT NULL,
+CREATE FUNCTION migrate.estimate(target regclass, assign text,
 	filter text DEFAULT NULL, strategy text DEFAULT 'auto', key text[] DEFAULT NULL,
 	"delete" boolean DEFAULT false, OUT rows bigint, OUT duration interval,
 	OUT wal_bytes bigint, OUT locks text, OUT strategy text, OUT reason text, OUT sampled bigint)

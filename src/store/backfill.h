@@ -31,7 +31,7 @@ typedef struct PgmJob
 	char	   *reason;
 	bool		is_delete;
 	Oid			relid;
-	char	   *relation;
+	char	   *relation;		/* qualified and quoted, when it was submitted */
 	char	   *assign;			/* NULL if is_delete */
 	char	   *filter;			/* or NULL */
 	char	   *predicate;		/* or NULL */

@@ -45,29 +45,36 @@ find_role(Oid role, bool *pinned)
 	return true;
 }
 
-static void
-start_lanes(const PgmJob *job)
+/*
+ * Start the lanes of a job that nobody works on, as far as there are places;
+ * returns how many were started.
+ */
+static int
+start_lanes(const PgmJob *job, int places)
 {
 	PgmWorkerArgs args = {MyDatabaseId, job->run_as_oid, job->id, false};
 	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
 	int			busy = list_length(pgm_hold_lanes(job->id));
+	int			started = 0;
 
 	if (!find_role(job->run_as_oid, &args.pinned))
 	{
 		pgm_store_fail_job(job->id, PGM_JOB_FAILED,
 						   psprintf("role \"%s\" does not exist any more", job->run_as),
 						   "42704", "the role of the backfill was dropped");
-		return;
+		return 0;
 	}
-	for (int i = busy; i < lanes; i++)
+	for (int i = busy; i < lanes && started < places; i++)
 	{
 		if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &args))
 		{
 			pgm_store_set_job_due(job->id, 0,
 								  "waits for a background worker: all of max_worker_processes are in use");
-			return;
+			return started;
 		}
+		started++;
 	}
+	return started;
 }
 
 /*
@@ -76,11 +83,13 @@ start_lanes(const PgmJob *job)
 void
 pgm_dispatch(void *arg)
 {
+	int			places = pgm_hold_free_slots(pgm_backfill_max_workers);
 	ListCell   *lc;
 
 	if (!pgm_extension_share())
 		return;
+	/* in the order of their priorities */
 	foreach(lc, pgm_store_fetch_due_jobs())
-		start_lanes((PgmJob *) lfirst(lc));
+		places -= start_lanes((PgmJob *) lfirst(lc), places);
 	pgm_shared_set_pending(MyDatabaseId, pgm_store_has_open_jobs());
 }

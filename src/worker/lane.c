@@ -60,6 +60,7 @@ typedef struct Worker
 {
 	int64		job_id;
 	int			number;			/* of the lane, 0 before it has one */
+	int			slot;			/* its place among the workers */
 	const char *label;			/* for the log */
 	MemoryContext cxt;			/* of the process */
 	PgmLane    *lane;
@@ -160,7 +161,8 @@ begin_work(void *arg)
 			pgm_store_set_job_due(job->id, 0, "waits for another backfill of the table");
 		return;
 	}
-	if (pgm_hold_slot(pgm_backfill_max_workers) < 0)
+	w->slot = pgm_hold_slot(pgm_backfill_max_workers);
+	if (w->slot < 0)
 	{
 		if (list_length(pgm_hold_lanes(job->id)) == 0)
 			pgm_store_set_job_due(job->id, 0,
@@ -372,6 +374,32 @@ recover(Worker *w, ErrorData *error, double ms)
 }
 
 static void
+clean_indexes(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	if (pgm_extension_share())
+		pgm_lane_clean(w->lane);
+}
+
+/*
+ * Between two steps, clean the indexes if that is due.  It may fail.
+ */
+static void
+clean(Worker *w)
+{
+	ErrorData  *error;
+
+	if (!pgm_lane_wants_cleaning(w->lane))
+		return;
+	error = pgm_session_run_bare(clean_indexes, w, w->cxt);
+	if (error == NULL)
+		return;
+	pgm_lane_forget_cleaning(w->lane);
+	FreeErrorData(error);
+}
+
+static void
 record_minute(void *arg)
 {
 	Worker	   *w = (Worker *) arg;
@@ -533,6 +561,7 @@ run_lane(Worker *w)
 		}
 		if (!work(w) || gives_way(w))
 			break;
+		clean(w);
 		sample(w);
 	}
 	if (w->step == PGM_STEP_DONE)
@@ -565,6 +594,7 @@ pgmigrate_lane_main(Datum arg)
 	run_lane(w);
 	report_state(w, psprintf("lane %d ends", w->number));
 	pgm_hold_release_lane(w->job_id, w->number);
+	pgm_hold_release_slot(w->slot);
 	run_transaction(w, pgm_dispatch);
 	proc_exit(0);
 }

@@ -83,24 +83,26 @@ pgm_session_reload(void)
 }
 
 static void
-begin_transaction(void)
+begin_transaction(bool snapshot)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	if (OidIsValid(pinned_role))
 		SetUserIdAndSecContext(pinned_role, SECURITY_LOCAL_USERID_CHANGE);
-	PushActiveSnapshot(GetTransactionSnapshot());
+	if (snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	/* the server arms it for clients only */
 	if (StatementTimeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 }
 
 static void
-commit_transaction(void)
+commit_transaction(bool snapshot)
 {
 	if (StatementTimeout > 0)
 		disable_timeout(STATEMENT_TIMEOUT, false);
-	PopActiveSnapshot();
+	if (snapshot)
+		PopActiveSnapshot();
 	CommitTransactionCommand();
 	if (OidIsValid(pinned_role))
 		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
@@ -131,8 +133,8 @@ clean_up(MemoryContext cxt)
  * Run body(arg) in a transaction.  If it throws, the transaction is rolled back
  * and the error returned, in the context given; else NULL.
  */
-ErrorData *
-pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt)
+static ErrorData *
+run(PgmTransactionBody body, void *arg, MemoryContext cxt, bool snapshot)
 {
 	ErrorData  *volatile error = NULL;
 
@@ -141,9 +143,9 @@ pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt)
 		/* a cancel that came while no query ran was for one that has ended */
 		QueryCancelPending = false;
 		RESUME_CANCEL_INTERRUPTS();
-		begin_transaction();
+		begin_transaction(snapshot);
 		body(arg);
-		commit_transaction();
+		commit_transaction(snapshot);
 		HOLD_CANCEL_INTERRUPTS();
 	}
 	PG_CATCH();
@@ -154,6 +156,25 @@ pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt)
 	MemoryContextSwitchTo(cxt);
 	pgstat_report_stat(false);
 	return error;
+}
+
+ErrorData *
+pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt)
+{
+	const bool	snapshot = true;
+
+	return run(body, arg, cxt, snapshot);
+}
+
+/*
+ * The same without a snapshot, for what may take long: it holds nobody back.
+ */
+ErrorData *
+pgm_session_run_bare(PgmTransactionBody body, void *arg, MemoryContext cxt)
+{
+	const bool	snapshot = true;
+
+	return run(body, arg, cxt, !snapshot);
 }
 
 /*

@@ -165,6 +165,7 @@ describe_machine()
 		"$(sql -d postgres -c 'SHOW server_version')" "$(nproc)" \
 		"$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)" \
 		"$(awk '/^MemTotal/ {printf "%.0f", $2 / 1024 / 1024}' /proc/meminfo)"
+	printf -- '- load of the machine before: %s\n' "$(cut -d ' ' -f 1 /proc/loadavg)"
 	printf -- '- settings:'
 	# shellcheck disable=SC2016
 	for name in "$@"; do

@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ *
+ * clean.c
+ *	  Taking index entries of moved rows away, before they cost a page.
+ *
+ * A row that is moved to another page gets a new entry in every index, and the
+ * old one stays until a vacuum.  A leaf page of an index that was just built has
+ * room for a tenth more entries; packing moves more rows than that, and when the
+ * room is used up the page is split, so that the index doubles.  The server's own
+ * remedy, deleting entries when a page is full, works where old and new entries
+ * come together, but not where the keys of a table's pages are scattered over the
+ * index.
+ *
+ * So whenever rows of some percent of the table have been moved, the entries of
+ * those that are dead by now are deleted, as VACUUM would, by the index access
+ * methods' own function.  Which line pointers are dead is looked up under the
+ * lock that keeps VACUUM out, without which they could be used again meanwhile.
+ * They stay dead, for the next VACUUM to recycle.
+ *
+ * The lock does not conflict with reading and writing.  Should somebody want one
+ * that does, we stop: nothing is lost but the effort.
+ *
+ * IDENTIFICATION
+ *	  src/backfill/clean.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/bufpage.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "base/compat.h"
+#include "backfill/lane.h"
+
+/* Percentage of a table's rows after which its indexes are cleaned. */
+#define CLEAN_PERCENT		6
+
+/* It is not worth the while below. */
+#define LEAST_MOVED			2000
+
+/* Entries after which we look whether somebody waits for us. */
+#define LOOK_ENTRIES		10000
+
+/* Line pointers whose entries are to go, in order. */
+typedef struct DeadRows
+{
+	Oid			relid;
+	ItemPointerData *tids;
+	int			count;
+	int			room;
+	int			seen;			/* entries since the last look */
+} DeadRows;
+
+/*
+ * Note that the pages of a span are done, and how many rows were moved there.
+ */
+void
+pgm_clean_note(PgmLane *lane, BlockNumber first, BlockNumber end)
+{
+	PgmClean   *clean = &lane->clean;
+
+	if (clean->count == PGM_CLEAN_RANGES)
+	{
+		/* a range that is too long does no harm */
+		clean->ranges[clean->count - 1].end = Max(clean->ranges[clean->count - 1].end, end);
+		clean->ranges[clean->count - 1].first = Min(clean->ranges[clean->count - 1].first, first);
+		return;
+	}
+	clean->ranges[clean->count].first = first;
+	clean->ranges[clean->count].end = end;
+	clean->count++;
+}
+
+/*
+ * Is it time to clean the indexes?
+ */
+bool
+pgm_lane_wants_cleaning(const PgmLane *lane)
+{
+	return lane->clean.count > 0 && lane->leaf != 0 && !lane->one_by_one &&
+		lane->clean.moved >= Max(lane->leaf_rows * CLEAN_PERCENT / 100, LEAST_MOVED);
+}
+
+static void
+add_dead_rows(DeadRows *dead, Buffer buffer)
+{
+	Page		page = BufferGetPage(buffer);
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+	{
+		if (!ItemIdIsDead(PageGetItemId(page, offset)))
+			continue;
+		if (dead->count == dead->room)
+		{
+			dead->room *= 2;
+			dead->tids = repalloc_huge(dead->tids, sizeof(ItemPointerData) * dead->room);
+		}
+		ItemPointerSet(&dead->tids[dead->count], BufferGetBlockNumber(buffer), offset);
+		dead->count++;
+	}
+}
+
+static int
+compare_tids(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+}
+
+static void
+find_dead_rows(DeadRows *dead, Relation rel, const PgmClean *clean)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
+
+	dead->room = 4096;
+	dead->tids = palloc(sizeof(ItemPointerData) * dead->room);
+	for (int i = 0; i < clean->count; i++)
+	{
+		for (BlockNumber block = clean->ranges[i].first;
+			 block < Min(clean->ranges[i].end, blocks); block++)
+		{
+			Buffer		buffer = ReadBuffer(rel, block);
+
+			CHECK_FOR_INTERRUPTS();
+			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			if (!PageIsNew(BufferGetPage(buffer)))
+				add_dead_rows(dead, buffer);
+			UnlockReleaseBuffer(buffer);
+		}
+	}
+	qsort(dead->tids, dead->count, sizeof(ItemPointerData), compare_tids);
+}
+
+/*
+ * Is an index entry one of a dead row?  Called by the index access method.
+ */
+static bool
+is_dead(ItemPointer tid, void *state)
+{
+	DeadRows   *dead = (DeadRows *) state;
+
+	if (++dead->seen >= LOOK_ENTRIES)
+	{
+		LOCKTAG		tag;
+
+		dead->seen = 0;
+		SET_LOCKTAG_RELATION(tag, MyDatabaseId, dead->relid);
+		if (LockHasWaiters(&tag, ShareUpdateExclusiveLock, false))
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("another session waits for the table")));
+	}
+	return bsearch(tid, dead->tids, dead->count, sizeof(ItemPointerData),
+				   compare_tids) != NULL;
+}
+
+static void
+clean_indexes(Relation rel, DeadRows *dead)
+{
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+		IndexVacuumInfo info;
+
+		memset(&info, 0, sizeof(info));
+		info.index = index;
+		pgm_set_heaprel(&info, rel);
+		info.estimated_count = true;
+		info.message_level = DEBUG2;
+		info.num_heap_tuples = Max(rel->rd_rel->reltuples, 0);
+		info.strategy = strategy;
+		/* one that is being built or dropped is not ours to touch */
+		if (index->rd_index->indisready)
+			(void) index_bulk_delete(&info, NULL, is_dead, dead);
+		index_close(index, RowExclusiveLock);
+	}
+	FreeAccessStrategy(strategy);
+}
+
+/*
+ * Delete the index entries of rows that were moved, in the transaction that is
+ * open, which needs no snapshot.  Does nothing where VACUUM, or anything else
+ * that excludes it, is at work on the table.
+ */
+void
+pgm_lane_clean(PgmLane *lane)
+{
+	MemoryContext old = MemoryContextSwitchTo(lane->batch_cxt);
+	DeadRows	dead = {lane->leaf_relid};
+	Relation	rel;
+
+	MemoryContextReset(lane->batch_cxt);
+	if (ConditionalLockRelationOid(lane->leaf_relid, ShareUpdateExclusiveLock))
+	{
+		rel = try_table_open(lane->leaf_relid, NoLock);
+		if (rel != NULL)
+		{
+			find_dead_rows(&dead, rel, &lane->clean);
+			if (dead.count > 0)
+				clean_indexes(rel, &dead);
+			table_close(rel, NoLock);
+		}
+	}
+	pgm_lane_forget_cleaning(lane);
+	MemoryContextReset(lane->batch_cxt);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Whatever came of it, begin to count again.
+ */
+void
+pgm_lane_forget_cleaning(PgmLane *lane)
+{
+	memset(&lane->clean, 0, sizeof(lane->clean));
+}
