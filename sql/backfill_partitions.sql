@@ -80,22 +80,28 @@ CALL migrate.finish('key');
 SELECT tableoid::regclass, n, count(*) FROM k GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT leaf, relation, done FROM leaves WHERE name = 'key' ORDER BY leaf;
 SELECT rows, state FROM migrate.backfill_history WHERE name = 'key';
--- one that came without the key
-CREATE TABLE kk (id int NOT NULL, n int DEFAULT 0) PARTITION BY RANGE (id);
-CREATE TABLE kk1 PARTITION OF kk FOR VALUES FROM (0) TO (50);
-CREATE UNIQUE INDEX ON kk1 (id);
+-- one that comes without the key
+CREATE TABLE kk (id int, n int DEFAULT 0) PARTITION BY RANGE (n);
+CREATE TABLE kk1 PARTITION OF kk FOR VALUES FROM (0) TO (1);
+ALTER TABLE kk1 ALTER id SET NOT NULL, ADD UNIQUE (id);
+ALTER TABLE kk ADD v int DEFAULT 0;
 INSERT INTO kk SELECT g FROM generate_series(0, 20) g;
-SELECT submit('kk', 'no key', 'n = n + 1');
-CREATE TABLE kk2 PARTITION OF kk FOR VALUES FROM (50) TO (100);
-INSERT INTO kk VALUES (50);
+SELECT submit('kk', 'no key', 'v = v + 1');
+CREATE TABLE kk2 PARTITION OF kk FOR VALUES FROM (1) TO (2);
+INSERT INTO kk VALUES (50, 1), (NULL, 1), (50, 1);
 CALL migrate.finish('no key');
 SELECT state FROM migrate.backfill_history WHERE name = 'no key';
-CREATE UNIQUE INDEX ON kk2 (id);
+UPDATE kk2 SET id = 51 WHERE id IS NULL;
+DELETE FROM kk2 WHERE ctid = '(0,3)';
+ALTER TABLE kk2 ALTER id SET NOT NULL, ADD UNIQUE (id);
 CALL migrate.finish('no key');
-SELECT n, count(*) FROM kk GROUP BY 1 ORDER BY 1;
+SELECT tableoid::regclass, v, count(*) FROM kk GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- DELETE
-SELECT migrate.backfill('p', filter => 'id % 2 = 0', "delete" => true, name => 'delete') IS NOT NULL AS queued \; SELECT migrate.pause('delete');
+BEGIN;
+SELECT migrate.backfill('p', filter => 'id % 2 = 0', "delete" => true, name => 'delete') IS NOT NULL AS queued;
+SELECT migrate.pause('delete');
+COMMIT;
 CALL migrate.finish('delete');
 SELECT count(*) FILTER (WHERE id % 2 = 0) AS even, count(*) FILTER (WHERE id % 2 <> 0) AS odd FROM p;
 

@@ -27,7 +27,6 @@
 #include "base/args.h"
 #include "base/extension.h"
 #include "base/guc.h"
-#include "base/hold.h"
 #include "base/worker.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_pause);
@@ -61,16 +60,16 @@ report_state(const PgmJob *job, const char *what, const char *hint)
 }
 
 /*
- * As many workers as the job has lanes that nobody works on.
+ * A worker for each lane, also for those that somebody works on: who does may
+ * have seen the job's last state and be about to end.  One too many ends by itself.
  */
 static void
 start_workers(const PgmJob *job)
 {
 	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
-	int			busy = list_length(pgm_hold_lanes(job->id));
 	bool		pinned = pgm_job_is_pinned(job->run_as_oid);
 
-	for (int i = busy; i < lanes; i++)
+	for (int i = 0; i < lanes; i++)
 		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
 }
 

@@ -26,6 +26,7 @@
 #include "api/limits.h"
 #include "backfill/backfill.h"
 #include "base/args.h"
+#include "base/hold.h"
 #include "base/subxact.h"
 #include "base/wait.h"
 
@@ -59,6 +60,7 @@ pgmigrate_backfill_batch(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("migrate.backfill_batch()");
 	id = pgm_job_argument(fcinfo);
 	pgm_job_check_runner(pgm_job_fetch(id, !for_update));
+	pgm_hold_lane_in_transaction(id, 0);
 
 	lane = pgm_lane_create(id, 0, CurrentMemoryContext);
 	pgm_lane_set_one_by_one(lane);
@@ -162,7 +164,7 @@ begin_job(int64 id)
 						pgm_job_state_name(job->state))));
 	if (job->state == PGM_JOB_QUEUED)
 	{
-		pgm_store_start_job(id);
+		(void) pgm_store_start_job(id);
 		pgm_store_clear_crashes(id);
 	}
 }
@@ -186,15 +188,46 @@ fail_job(int64 id)
 }
 
 /*
+ * Step after step, until nothing is left or the job is not to be run any more.
+ */
+static void
+run_steps(int64 id)
+{
+	PgmLane    *lane = pgm_lane_create(id, 0, PortalContext);
+	PgmStep		step;
+	int			failures = 0;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		step = run_step(lane, &failures);
+		if (pgm_lane_has_failed(lane))
+			fail_job(id);
+		if (step == PGM_STEP_IDLE || step == PGM_STEP_LOCKED)
+			pgm_wait_ms(IDLE_MS);
+		if (step == PGM_STEP_WAIT)
+		{
+			pgm_wait_ms(ROOM_MS);
+			pgm_lane_waited(lane, ROOM_MS);
+		}
+		clean(lane);
+	} while (step != PGM_STEP_DONE && step != PGM_STEP_STOPPED);
+	if (step == PGM_STEP_DONE)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		(void) pgm_job_complete(id);
+		PopActiveSnapshot();
+	}
+	pgm_lane_destroy(lane);
+}
+
+/*
  * migrate.finish(id bigint), migrate.finish(name text)
  */
 Datum
 pgmigrate_finish(PG_FUNCTION_ARGS)
 {
-	PgmLane    *lane;
-	PgmStep		step;
 	int64		id;
-	int			failures = 0;
 
 	pgm_args_check_count(fcinfo, 1);
 	pgm_job_check_nonatomic(fcinfo, "CALL migrate.finish()");
@@ -206,31 +239,19 @@ pgmigrate_finish(PG_FUNCTION_ARGS)
 	PopActiveSnapshot();
 	SPI_commit();
 
-	lane = pgm_lane_create(id, 0, PortalContext);
-	for (;;)
+	if (!pgm_hold_lane(id, 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another session runs batches of backfill " INT64_FORMAT, id)));
+	PG_TRY();
 	{
-		step = run_step(lane, &failures);
-		if (step == PGM_STEP_DONE || step == PGM_STEP_STOPPED)
-			break;
-		if (pgm_lane_has_failed(lane))
-			fail_job(id);
-		if (step == PGM_STEP_IDLE || step == PGM_STEP_LOCKED)
-			pgm_wait_ms(IDLE_MS);
-		if (step == PGM_STEP_WAIT)
-		{
-			pgm_wait_ms(ROOM_MS);
-			pgm_lane_waited(lane, ROOM_MS);
-		}
-		CHECK_FOR_INTERRUPTS();
-		clean(lane);
+		run_steps(id);
 	}
-	if (step == PGM_STEP_DONE)
+	PG_FINALLY();
 	{
-		PushActiveSnapshot(GetTransactionSnapshot());
-		(void) pgm_job_complete(id);
-		PopActiveSnapshot();
+		pgm_hold_release_lane(id, 0);
 	}
-	pgm_lane_destroy(lane);
+	PG_END_TRY();
 	SPI_finish();
 	PG_RETURN_VOID();
 }

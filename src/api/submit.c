@@ -97,13 +97,9 @@ pgm_submit_check(FunctionCallInfo fcinfo, PgmJob *job, int strategy_arg, int key
 	ListCell   *lc;
 
 	pgm_target_check_leaves(shape, leaves);
-	pgm_statement_check(shape, job->relid);
-	foreach(lc, leaves)
-	{
-		if (lfirst_oid(lc) != job->relid)
-			pgm_statement_check(shape, lfirst_oid(lc));
-	}
 	choice = pgm_strategy_choose(shape, leaves, strategy, key);
+	foreach(lc, leaves)
+		pgm_leaf_check(shape, lfirst_oid(lc), choice.key_columns);
 	job->predicate = choice.by_key ? job->filter : shape->predicate;
 	job->set_columns = shape->set_columns;
 	job->by_key = choice.by_key;

@@ -91,15 +91,18 @@ typedef enum PgmCandidates
 /* statement.c */
 extern PgmStatement *pgm_statement_make(char *sql, int nargs, const Oid *types, bool by_tid);
 extern void pgm_statement_free(PgmStatement *statement);
+extern void pgm_statement_check(PgmStatement *statement);
 extern uint64 pgm_statement_run(PgmStatement *statement, Datum *values, bool read_only,
 								DestReceiver *dest);
 extern PgmStatement *pgm_statement_candidates(const PgmShape *shape, Oid leaf,
 											  PgmCandidates which, bool values);
 extern PgmStatement *pgm_statement_change(const PgmShape *shape, Oid leaf, bool skip_locked);
-extern void pgm_statement_check(const PgmShape *shape, Oid leaf);
 extern PgmStatement *pgm_statement_range(const PgmShape *shape, Oid leaf, List *key, bool open);
 extern PgmStatement *pgm_statement_keys(Oid leaf, List *key, bool open, bool nth);
 extern PgmStatement *pgm_statement_describe(Oid leaf, List *key);
+
+/* leaf.c */
+extern void pgm_leaf_check(const PgmShape *shape, Oid leaf, List *key);
 
 /*
  * The rows of one range of pages that are still to be done; see span.c.
@@ -178,6 +181,7 @@ extern PgmStep pgm_lane_step(PgmLane *lane);
 extern void pgm_lane_committed(PgmLane *lane, double ms);
 extern PgmRemedy pgm_lane_aborted(PgmLane *lane, const ErrorData *error);
 extern void pgm_lane_lost(PgmLane *lane, int retries, double lock_ms, double throttle_ms);
+extern void pgm_lane_save_lost(PgmLane *lane);
 extern void pgm_lane_waited(PgmLane *lane, double ms);
 extern const PgmJob *pgm_lane_job(const PgmLane *lane);
 extern PgmLaneRow *pgm_lane_row(PgmLane *lane);

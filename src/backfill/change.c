@@ -58,18 +58,23 @@ pgm_change_is_waited_for(void)
 }
 
 /*
- * Throw if a row is still to be done that has just been changed: going through
- * the table again, as "pages" does, would change it again and again.
+ * Count the rows that are still to be done though they have just been changed.
+ * Where old and new values are compared, that is the work of a trigger, and
+ * going through the table again would change them again: throw.  Where the new
+ * value is null, it is as it should be.
  */
 static void
-check_done(void)
+check_done(PgmLane *lane)
 {
 	for (uint64 i = 0; SPI_tuptable != NULL && i < SPI_tuptable->numvals; i++)
 	{
 		bool		isnull;
 		Datum		again = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
 
-		if (!isnull && DatumGetBool(again))
+		if (isnull || !DatumGetBool(again))
+			continue;
+		lane->batch.again++;
+		if (lane->shape->derived)
 			ereport(ERROR,
 					(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 					 errmsg("a row that was changed does not have the values that were set"),
@@ -92,7 +97,7 @@ run_by_place(PgmLane *lane, ItemPointer tids, int count)
 	count = (int) pgm_statement_run(lane->skip_locked > 0 ? lane->change_unlocked : lane->change,
 									values, read_only, NULL);
 	if (lane->shape->check_done)
-		check_done();
+		check_done(lane);
 	return count;
 }
 

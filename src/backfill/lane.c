@@ -28,6 +28,7 @@
 #include "executor/instrument.h"
 #include "portability/instr_time.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -142,6 +143,13 @@ copy_key(MemoryContext cxt, List *key)
 	return copy;
 }
 
+static bool
+same_piece(const PgmLaneRow *a, const PgmLaneRow *b)
+{
+	return a->leaf == b->leaf && a->pass == b->pass && a->from_block == b->from_block &&
+		a->to_block == b->to_block;
+}
+
 /*
  * Have the lane's row.
  */
@@ -153,10 +161,10 @@ load_row(PgmLane *lane)
 	if (lane->row_loaded && lane->lane != 0)
 		return;
 	pgm_store_open_lane(&row);
-	if (row.leaf != lane->row.leaf || row.pass != lane->row.pass ||
-		row.from_block != lane->row.from_block || row.to_block != lane->row.to_block ||
-		!lane->row_loaded || lane->job->by_key)
+	if (!lane->row_loaded || lane->job->by_key || !same_piece(&row, &lane->row))
 	{
+		if (!same_piece(&row, &lane->row))
+			lane->piece_ended = false;
 		pgm_leaf_piece_end(lane);
 		lane->row = row;
 		lane->row.from_key = copy_key(lane->piece_cxt, row.from_key);
@@ -192,6 +200,7 @@ static void
 begin_piece(PgmLane *lane)
 {
 	MemoryContext old;
+	Relation	rel;
 
 	if (!pgm_leaf_open(lane, find_leaf(lane)))
 		return;
@@ -202,6 +211,9 @@ begin_piece(PgmLane *lane)
 		pgm_pages_begin(lane);
 	lane->row.phase = lane->row.pass > 1 ? "sweeping" :
 		lane->job->is_delete ? "deleting" : "updating";
+	rel = table_open(lane->leaf_relid, NoLock);
+	lane->leaf_file = rel->rd_rel->relfilenode;
+	table_close(rel, NoLock);
 	lane->piece_begun = true;
 }
 
@@ -257,7 +269,7 @@ record_batch(PgmLane *lane, const WalUsage *wal, int64 dirtied, int64 hot, doubl
 	c->wal_bytes += pgWalUsage.wal_bytes - wal->wal_bytes;
 	c->wal_fpi += pgWalUsage.wal_fpi - wal->wal_fpi;
 	c->busy_ms += ms;
-	lane->row.piece_rows += lane->batch.changed;
+	lane->row.piece_rows += lane->batch.changed - lane->batch.again;
 	lane->row.batch_rows = pgm_pace_rows(&lane->pace);
 	lane->wal_bytes = pgWalUsage.wal_bytes - wal->wal_bytes;
 	c->retries += lane->pending.retries;
@@ -266,6 +278,42 @@ record_batch(PgmLane *lane, const WalUsage *wal, int64 dirtied, int64 hot, doubl
 	lane->pending_saved = true;
 	pgm_store_save_lane(&lane->row);
 	check_bad_rows(lane);
+}
+
+/*
+ * The table of the piece, locked, or NULL where there is nothing to be done in
+ * it now.
+ */
+static Relation
+open_leaf(PgmLane *lane)
+{
+	Relation	rel = lane->leaf == 0 ? NULL : try_table_open(lane->leaf_relid, RowExclusiveLock);
+
+	if (rel == NULL && get_rel_name(lane->job->relid) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %s does not exist any more", lane->job->relation)));
+	if (rel == NULL || !pgm_leaf_belongs(lane->job, rel))
+	{
+		/* a partition that was dropped or detached has no rows left to be done */
+		pgm_leaf_close(lane);
+		lane->piece_ended = true;
+	}
+	else if (strcmp(lane->leaf_name, pgm_target_name(lane->leaf_relid)) != 0 ||
+			 lane->leaf_file != rel->rd_rel->relfilenode)
+	{
+		/*
+		 * Renamed: another table may have the name that our statements say.
+		 * Or written anew: its rows are elsewhere.
+		 */
+		pgm_leaf_close(lane);
+		pgm_leaf_piece_end(lane);
+	}
+	else
+		return rel;
+	if (rel != NULL)
+		table_close(rel, NoLock);
+	return NULL;
 }
 
 /*
@@ -284,28 +332,18 @@ do_batch(PgmLane *lane)
 	int			guc_level;
 
 	INSTR_TIME_SET_CURRENT(start);
-	if (!lane->piece_begun)
-		begin_piece(lane);
-	rel = lane->leaf == 0 ? NULL : try_table_open(lane->leaf_relid, RowExclusiveLock);
-	if (rel == NULL)
-	{
-		/* a partition that was dropped has no rows left to be done */
-		pgm_leaf_close(lane);
-		lane->piece_ended = true;
-		return PGM_STEP_AGAIN;
-	}
-	if (strcmp(lane->leaf_name, pgm_target_name(lane->leaf_relid)) != 0)
-	{
-		/* renamed: another table may have the name that our statements say */
-		pgm_leaf_close(lane);
-		pgm_leaf_piece_end(lane);
-		table_close(rel, NoLock);
-		return PGM_STEP_AGAIN;
-	}
-	hot = pgm_hot_updates(rel);
 	guc_level = NewGUCNestLevel();
 	if (pgm_lock_timeout > 0 && !lane->one_by_one)
 		set_option("lock_timeout", psprintf("%d", pgm_lock_timeout));
+	if (!lane->piece_begun)
+		begin_piece(lane);
+	rel = open_leaf(lane);
+	if (rel == NULL)
+	{
+		AtEOXact_GUC(true, guc_level);
+		return PGM_STEP_AGAIN;
+	}
+	hot = pgm_hot_updates(rel);
 	more = lane->job->by_key ? pgm_key_batch(lane, rel) : pgm_pages_batch(lane, rel);
 	AtEOXact_GUC(true, guc_level);
 	hot = pgm_hot_updates(rel) - hot;
@@ -422,6 +460,21 @@ pgm_lane_lost(PgmLane *lane, int retries, double lock_ms, double throttle_ms)
 	lane->pending.retries += retries;
 	lane->pending.lock_wait_ms += lock_ms;
 	lane->pending.throttle_ms += throttle_ms;
+}
+
+/*
+ * Record that right now, in a transaction that does nothing else.
+ */
+void
+pgm_lane_save_lost(PgmLane *lane)
+{
+	PgmCounters *c = &lane->row.counters;
+
+	pgm_store_add_lost(lane->job_id, lane->lane, &lane->pending);
+	c->retries += lane->pending.retries;
+	c->lock_wait_ms += lane->pending.lock_wait_ms;
+	c->throttle_ms += lane->pending.throttle_ms;
+	memset(&lane->pending, 0, sizeof(lane->pending));
 }
 
 /*

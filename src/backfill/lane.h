@@ -63,6 +63,7 @@ typedef struct PgmBatch
 	int			chosen;			/* rows that were to be changed */
 	int			moves;			/* among them, those that were to be moved */
 	int			changed;
+	int			again;			/* among them, those that are to be done still */
 	int			bad;
 	bool		waiting;		/* were there rows that could not stay yet? */
 	bool		gained;
@@ -87,6 +88,7 @@ struct PgmLane
 	int			leaf;
 	Oid			leaf_relid;
 	char	   *leaf_name;		/* when the statements were made */
+	Oid			leaf_file;		/* its storage when the piece was begun */
 	PgmShape   *shape;
 	PgmStatement *candidates[PGM_CANDIDATES_CAREFUL + 1];
 	PgmStatement *change;
@@ -136,6 +138,8 @@ extern bool pgm_piece_finish(PgmLane *lane);
 extern void pgm_piece_insert_leaf(const PgmJob *job, int number, Oid relid);
 
 /* leaf.c */
+extern bool pgm_leaf_belongs(const PgmJob *job, Relation rel);
+extern PgmShape *pgm_leaf_verify(const PgmJob *job, Oid relid);
 extern bool pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf);
 extern void pgm_leaf_close(PgmLane *lane);
 extern void pgm_leaf_piece_end(PgmLane *lane);

@@ -12,6 +12,7 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_inherits.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -90,8 +91,34 @@ make_statements(PgmLane *lane)
 }
 
 /*
+ * Is a leaf still part of the table, or was it detached?
+ */
+bool
+pgm_leaf_belongs(const PgmJob *job, Relation rel)
+{
+	return RelationGetRelid(rel) == job->relid || rel->rd_rel->relispartition ||
+		has_superclass(RelationGetRelid(rel));
+}
+
+/*
+ * Check that a leaf, which may have come or changed since the job was submitted,
+ * can be gone through as the job says.  Returns what is done to its rows.
+ */
+PgmShape *
+pgm_leaf_verify(const PgmJob *job, Oid relid)
+{
+	PgmShape   *shape = pgm_shape_analyze(job->relid, pgm_target_alias(job->relation),
+										  job->assign, job->filter);
+
+	pgm_target_check_leaves(shape, list_make1_oid(relid));
+	if (job->by_key)
+		pgm_target_check_key(relid, job->key_columns, shape);
+	return shape;
+}
+
+/*
  * Get ready for a leaf, if the lane is not yet.  Returns false if it is a
- * partition that is gone; throws if it is the table itself.
+ * partition that is gone or detached; throws if the table itself is gone.
  */
 bool
 pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
@@ -103,8 +130,13 @@ pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
 		return true;
 	pgm_leaf_close(lane);
 	rel = try_table_open(leaf->relid, RowExclusiveLock);
-	if (rel == NULL && leaf->relid != lane->job->relid && get_rel_name(lane->job->relid) != NULL)
+	if (leaf->relid != lane->job->relid && get_rel_name(lane->job->relid) != NULL &&
+		(rel == NULL || !pgm_leaf_belongs(lane->job, rel)))
+	{
+		if (rel != NULL)
+			table_close(rel, NoLock);
 		return false;
+	}
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -112,9 +144,9 @@ pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
 
 	old = MemoryContextSwitchTo(lane->leaf_cxt);
 	lane->leaf_relid = leaf->relid;
-	lane->shape = pgm_shape_analyze(lane->job->relid, pgm_target_alias(lane->job->relation),
-									lane->job->assign, lane->job->filter);
-	lane->shape->check_done = has_before_triggers(rel);
+	lane->shape = pgm_leaf_verify(lane->job, leaf->relid);
+	lane->shape->check_done = lane->shape->assign != NULL &&
+		(has_before_triggers(rel) || !lane->shape->derived);
 	lane->leaf_name = pgm_target_name(leaf->relid);
 	lane->primary_key = pgm_target_primary_key(leaf->relid);
 	lane->packing.possible = can_pack(lane, rel);
@@ -161,4 +193,34 @@ pgm_leaf_close(PgmLane *lane)
 	lane->leaf = 0;
 	lane->leaf_relid = InvalidOid;
 	MemoryContextReset(lane->leaf_cxt);
+}
+
+/*
+ * Throw if the current user may not run the statements that a backfill of a leaf
+ * by pages, or by the columns of a key, takes.
+ */
+void
+pgm_leaf_check(const PgmShape *shape, Oid leaf, List *key)
+{
+	const bool	open = true;
+	const bool	nth = true;
+	PgmStatement *all[4];
+	int			n = 0;
+
+	all[n++] = pgm_statement_describe(leaf, pgm_target_primary_key(leaf));
+	if (key != NIL)
+	{
+		all[n++] = pgm_statement_range(shape, leaf, key, open);
+		all[n++] = pgm_statement_keys(leaf, key, open, nth);
+	}
+	else
+	{
+		all[n++] = pgm_statement_candidates(shape, leaf, PGM_CANDIDATES_ALL, shape->values_known);
+		all[n++] = pgm_statement_change(shape, leaf, false);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		pgm_statement_check(all[i]);
+		pgm_statement_free(all[i]);
+	}
 }

@@ -193,6 +193,7 @@ add_new_leaves(PgmLane *lane, List *leaves)
 			found = found || ((PgmLeaf *) lfirst(known))->relid == lfirst_oid(lc);
 		if (found)
 			continue;
+		(void) pgm_leaf_verify(lane->job, lfirst_oid(lc));
 		pgm_piece_insert_leaf(lane->job, list_length(leaves) + 1, lfirst_oid(lc));
 		leaves = lappend(leaves, NULL);
 		added = true;
@@ -300,6 +301,7 @@ pgm_piece_finish(PgmLane *lane)
 	row->piece_units = 0;
 	row->piece_done = 0;
 	row->piece_rows = 0;
+	lane->piece_ended = false;
 	pgm_leaf_piece_end(lane);
 	return locked;
 }

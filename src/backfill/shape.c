@@ -22,7 +22,7 @@
  *    target column.  A row that is met again is one whose new value was null;
  *    doing it again does no harm.
  *
- * Everything else needs a key.  A DELETE can always go by pages.
+ * Everything else needs a key.  A DELETE that has a filter can go by pages.
  *
  * IDENTIFICATION
  *	  src/backfill/shape.c
@@ -435,7 +435,11 @@ pgm_shape_analyze(Oid relid, const char *alias, const char *assign, const char *
 	shape->filter = filter == NULL ? NULL : pstrdup(filter);
 	shape->predicate = filter == NULL ? NULL : psprintf("(%s\n)", filter);
 	if (assign == NULL)
+	{
+		if (filter == NULL)
+			shape->once = "all rows are to be deleted, so one that is added meanwhile cannot be told from them";
 		return shape;
+	}
 
 	update = analyze_assign(relid, alias, assign);
 	set_targets(shape, update->targetList, context);

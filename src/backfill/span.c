@@ -424,6 +424,18 @@ visit_page(PgmSpan *span, SpanPage *page, Relation rel, int slack, bool take_all
 }
 
 /*
+ * Forget pages that the table does not have any more.
+ */
+static void
+drop_pages(PgmSpan *span, BlockNumber blocks)
+{
+	while (span->page_count > 0 && span->pages[span->page_count - 1].block >= blocks)
+		span->left -= span->pages[--span->page_count].left;
+	if (span->page >= span->page_count)
+		span->page = 0;
+}
+
+/*
  * Hand out up to "want" rows such that most of their new versions stay on their
  * pages, going on with the page after the last one that was visited; at most
  * once around.  "slack" is what rows need beyond their growth.  With take_all
@@ -433,6 +445,7 @@ void
 pgm_span_take_fitting(PgmSpan *span, Relation rel, int slack, bool take_all, int want,
 					  ItemPointer out, PgmVisit *visit)
 {
+	drop_pages(span, RelationGetNumberOfBlocks(rel));
 	for (int i = 0; i < span->page_count && visit->chosen < want && span->left > 0; i++)
 	{
 		SpanPage   *page = &span->pages[span->page];
@@ -457,6 +470,7 @@ pgm_span_take_fitting(PgmSpan *span, Relation rel, int slack, bool take_all, int
 static void
 record_free_space(PgmSpan *span, Relation rel)
 {
+	drop_pages(span, RelationGetNumberOfBlocks(rel));
 	for (int i = 0; i < span->page_count; i++)
 	{
 		SpanPage   *page = &span->pages[i];

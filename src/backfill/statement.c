@@ -18,12 +18,15 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #include "backfill/backfill.h"
 
@@ -129,6 +132,34 @@ pgm_statement_run(PgmStatement *statement, Datum *values, bool read_only, DestRe
 	return SPI_processed;
 }
 
+/*
+ * Throw if the current user may not run a statement.  Nothing is run: the
+ * executor is started as for EXPLAIN, and checks privileges then.
+ */
+void
+pgm_statement_check(PgmStatement *statement)
+{
+	CachedPlan *plan;
+	QueryDesc  *desc;
+	ListCell   *lc;
+
+	SPI_connect();
+	plan_statement(statement);
+	plan = SPI_plan_get_cached_plan(statement->plan);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach(lc, plan->stmt_list)
+	{
+		desc = CreateQueryDesc(lfirst_node(PlannedStmt, lc), statement->sql, GetActiveSnapshot(),
+							   InvalidSnapshot, None_Receiver, NULL, NULL, 0);
+		ExecutorStart(desc, EXEC_FLAG_EXPLAIN_ONLY);
+		ExecutorEnd(desc);
+		FreeQueryDesc(desc);
+	}
+	PopActiveSnapshot();
+	ReleaseCachedPlan(plan, CurrentResourceOwner);
+	SPI_finish();
+}
+
 /* A condition, with "AND" in front, or nothing. */
 static const char *
 and_predicate(const PgmShape *shape)
@@ -216,24 +247,6 @@ pgm_statement_change(const PgmShape *shape, Oid leaf, bool skip_locked)
 	if (shape->check_done && shape->predicate != NULL)
 		sql = psprintf("%s RETURNING %s", sql, shape->predicate);
 	return pgm_statement_make(sql, 1, types, true);
-}
-
-/*
- * Throw if the current user may not change the rows of a leaf in that way, or
- * the server would refuse it for another reason that can be told beforehand.
- * Nothing is changed and no trigger fires.
- */
-void
-pgm_statement_check(const PgmShape *shape, Oid leaf)
-{
-	char	   *sql = psprintf("EXPLAIN (COSTS OFF) %s WHERE false%s",
-							   change_command(shape, leaf), and_predicate(shape));
-	const bool	read_only = false;
-
-	SPI_connect();
-	if (SPI_execute(sql, read_only, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "unexpected result of command: %s", sql);
-	SPI_finish();
 }
 
 static char *

@@ -55,6 +55,7 @@ report_not_pages(const PgmShape *shape)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("cannot backfill \"%s\" by pages", shape->alias),
 			 errdetail("A row can be met twice, and %s.", shape->once),
+			 shape->assign == NULL ? errhint("Use strategy \"key\", or give a filter.") :
 			 errhint("Use strategy \"key\", or give a filter \"column IS NULL\" on a column that is set and not read.")));
 }
 
@@ -66,6 +67,7 @@ report_no_key(const PgmShape *shape)
 			 errmsg("cannot backfill \"%s\" without a key", shape->alias),
 			 errdetail("By pages a row can be met twice, and %s; by key there would have to be a unique index on columns that are NOT NULL and not set.",
 					   shape->once),
+			 shape->assign == NULL ? errhint("Add a primary key, or give a filter, or use TRUNCATE.") :
 			 errhint("Add a primary key, or give a filter \"column IS NULL\" on a column that is set and not read.")));
 }
 

@@ -50,6 +50,18 @@ pgm_hold_lane(int64 job, int lane)
 	return LockAcquire(&tag, ExclusiveLock, session_lock, dont_wait) == LOCKACQUIRE_OK;
 }
 
+/*
+ * The same to the end of the transaction, after waiting for whoever has it.
+ */
+void
+pgm_hold_lane_in_transaction(int64 job, int lane)
+{
+	LOCKTAG		tag;
+
+	set_lane_tag(&tag, job, lane);
+	(void) LockAcquire(&tag, ExclusiveLock, !session_lock, !dont_wait);
+}
+
 void
 pgm_hold_release_lane(int64 job, int lane)
 {

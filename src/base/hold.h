@@ -21,6 +21,7 @@ typedef struct PgmHolder
 } PgmHolder;
 
 extern bool pgm_hold_lane(int64 job, int lane);
+extern void pgm_hold_lane_in_transaction(int64 job, int lane);
 extern void pgm_hold_release_lane(int64 job, int lane);
 extern bool pgm_hold_is_lane_free(int64 job, int lane);
 extern List *pgm_hold_lanes(int64 job);

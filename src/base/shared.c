@@ -31,6 +31,8 @@ typedef struct Shared
 {
 	LWLock	   *lock;			/* protects all that follows */
 	int			launcher_pid;	/* 0: none */
+	bool		has_next;
+	PgmWorkerArgs next;			/* a worker that could not be started */
 	bool		all_pending;	/* there was no room for one more */
 	int			count;
 	Oid			pending[MAX_PENDING];
@@ -138,6 +140,37 @@ pgm_shared_wake_launcher(void)
 
 	if (proc != NULL)
 		SetLatch(&proc->procLatch);
+}
+
+/*
+ * Leave a worker that could not be started to the launcher, which has no process
+ * in the way when this one has ended.
+ */
+void
+pgm_shared_put_next(const PgmWorkerArgs *args)
+{
+	if (shared == NULL)
+		return;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->next = *args;
+	shared->has_next = true;
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * Take it; returns false if there is none.
+ */
+bool
+pgm_shared_take_next(PgmWorkerArgs *args)
+{
+	bool		found;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	found = shared->has_next;
+	*args = shared->next;
+	shared->has_next = false;
+	LWLockRelease(shared->lock);
+	return found;
 }
 
 static int

@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "base/hold.h"
+#include "base/shared.h"
 #include "base/worker.h"
 
 typedef enum ActionKind
@@ -117,6 +118,7 @@ do_action(const Action *action, int64 *warned)
 	switch (action->kind)
 	{
 		case ACTION_START:
+			pgm_shared_set_pending(MyDatabaseId, true);
 			if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &action->args) &&
 				*warned != action->args.job)
 			{

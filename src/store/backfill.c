@@ -351,27 +351,32 @@ run_on_job(PgmQuery *query, int64 id)
 
 /*
  * Record that a worker begins with a job, before it does anything: what is not
- * followed by pgm_store_clear_crashes() was a crash.
+ * followed by pgm_store_clear_crashes() was a crash.  Returns false if the job is
+ * not to be run (any more).
  */
-void
+bool
 pgm_store_start_job(int64 id)
 {
 	static PgmQuery query = {
 		"UPDATE migrate.backfill_job j SET state = 'running', reason = '', due_at = NULL,"
 		" crashes = j.crashes + 1, started_at = coalesce(j.started_at, clock_timestamp())"
 		" FROM migrate.backfill_job o WHERE j.id = $1 AND o.id = j.id"
+		" AND j.state IN ('queued', 'running')"
 		" RETURNING o.state = 'queued', j.name",
 		SPI_OK_UPDATE_RETURNING, 1, {INT8OID}
 	};
 	PgmQueryScope scope;
 	Datum		values[1];
+	bool		found;
 
 	values[0] = Int64GetDatum(id);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
-	if (SPI_processed > 0 && pgm_query_bool(0, 1))
+	found = SPI_processed > 0;
+	if (found && pgm_query_bool(0, 1))
 		pgm_store_notify_state(id, pgm_query_text(0, 2), PGM_JOB_RUNNING, "");
 	pgm_query_end(&scope);
+	return found;
 }
 
 void

@@ -151,7 +151,7 @@ extern bool pgm_store_fetch_job_version(int64 id, TransactionId *version);
 extern void pgm_store_set_job_state(int64 id, PgmJobState state, const char *reason);
 extern void pgm_store_fail_job(int64 id, PgmJobState state, const char *reason,
 							   const char *sqlstate, const char *error);
-extern void pgm_store_start_job(int64 id);
+extern bool pgm_store_start_job(int64 id);
 extern void pgm_store_clear_crashes(int64 id);
 extern void pgm_store_set_job_due(int64 id, TimestampTz due_at, const char *reason);
 extern void pgm_store_set_job_here(const PgmJob *job);
@@ -174,6 +174,7 @@ extern void pgm_store_save_lane(const PgmLaneRow *lane);
 extern List *pgm_store_other_pieces(int64 job, int lane);
 extern void pgm_store_drop_piece(int64 job, int lane);
 extern void pgm_store_set_lane_reason(int64 job, int lane, const char *phase, const char *reason);
+extern void pgm_store_add_lost(int64 job, int lane, const PgmCounters *lost);
 extern void pgm_store_sum_lanes(int64 job, PgmCounters *sum);
 
 /* bad_row.c */

@@ -460,6 +460,31 @@ pgm_store_set_lane_reason(int64 job, int lane, const char *phase, const char *re
 }
 
 /*
+ * Add to what a lane has lost to locks and limits.
+ */
+void
+pgm_store_add_lost(int64 job, int lane, const PgmCounters *lost)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.backfill_lane SET retries = retries + $3,"
+		" lock_wait_ms = lock_wait_ms + $4, throttle_ms = throttle_ms + $5"
+		" WHERE job_id = $1 AND lane = $2",
+		SPI_OK_UPDATE, 5, {INT8OID, INT4OID, INT8OID, FLOAT8OID, FLOAT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[5];
+
+	values[0] = Int64GetDatum(job);
+	values[1] = Int32GetDatum(lane);
+	values[2] = Int64GetDatum(lost->retries);
+	values[3] = Float8GetDatum(lost->lock_wait_ms);
+	values[4] = Float8GetDatum(lost->throttle_ms);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
+
+/*
  * What all lanes of a job did.
  */
 void

@@ -68,6 +68,8 @@ start_lanes(const PgmJob *job, int places)
 	{
 		if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &args))
 		{
+			/* ours is free in a moment: the launcher will use it */
+			pgm_shared_put_next(&args);
 			pgm_store_set_job_due(job->id, 0,
 								  "waits for a background worker: all of max_worker_processes are in use");
 			return started;
@@ -78,18 +80,32 @@ start_lanes(const PgmJob *job, int places)
 }
 
 /*
- * Start what is due; the body of a transaction.
+ * Start what is due, in the order of priorities, but for one job; in a
+ * transaction that is open.
  */
 void
-pgm_dispatch(void *arg)
+pgm_dispatch_but(int64 id)
 {
 	int			places = pgm_hold_free_slots(pgm_backfill_max_workers);
 	ListCell   *lc;
 
 	if (!pgm_extension_share())
 		return;
-	/* in the order of their priorities */
 	foreach(lc, pgm_store_fetch_due_jobs())
-		places -= start_lanes((PgmJob *) lfirst(lc), places);
+	{
+		PgmJob	   *job = (PgmJob *) lfirst(lc);
+
+		if (job->id != id)
+			places -= start_lanes(job, places);
+	}
 	pgm_shared_set_pending(MyDatabaseId, pgm_store_has_open_jobs());
+}
+
+/*
+ * The same for all jobs; the body of a transaction.
+ */
+void
+pgm_dispatch(void *arg)
+{
+	pgm_dispatch_but(0);
 }

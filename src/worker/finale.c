@@ -38,7 +38,7 @@ pgm_finale_fail(int64 id, bool too_many_bad, const ErrorData *error)
 	if (!pgm_extension_share())
 		return;
 	job = pgm_store_fetch_job(id, for_update);
-	if (job == NULL || job->state != PGM_JOB_RUNNING)
+	if (job == NULL || (job->state != PGM_JOB_RUNNING && job->state != PGM_JOB_QUEUED))
 		return;
 	if (!too_many_bad)
 	{

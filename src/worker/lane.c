@@ -50,6 +50,9 @@
 /* A worker with nothing to do for longer than that ends, if it can come back. */
 #define LONG_WAIT_MS		60000
 
+/* Failures in a row that are worth telling. */
+#define TELL_FAILURES		3
+
 /* How long to wait for room on pages. */
 #define ROOM_MS				1
 
@@ -188,8 +191,8 @@ start_job(void *arg)
 {
 	Worker	   *w = (Worker *) arg;
 
-	if (pgm_extension_share())
-		pgm_store_start_job(w->job_id);
+	if (!pgm_extension_share() || !pgm_store_start_job(w->job_id))
+		w->step = PGM_STEP_STOPPED;
 }
 
 static void
@@ -199,12 +202,10 @@ look_at_limits(void *arg)
 	const bool	for_update = true;
 	PgmJob	   *job;
 
-	if (!pgm_extension_share())
-		return;
-	job = pgm_store_fetch_job(w->job_id, !for_update);
+	job = pgm_extension_share() ? pgm_store_fetch_job(w->job_id, !for_update) : NULL;
 	if (job == NULL || (job->state != PGM_JOB_RUNNING && job->state != PGM_JOB_QUEUED))
 	{
-		w->brake.zone = PGM_ZONE_RUN;	/* the next step will tell */
+		w->step = PGM_STEP_STOPPED;
 		return;
 	}
 	pgm_brake_look(&w->brake, job, job->relid);
@@ -215,8 +216,10 @@ tell_reason(void *arg)
 {
 	Worker	   *w = (Worker *) arg;
 
-	if (pgm_extension_share())
-		pgm_store_set_lane_reason(w->job_id, w->number, "waiting", w->told_reason);
+	if (!pgm_extension_share())
+		return;
+	pgm_store_set_lane_reason(w->job_id, w->number, "waiting", w->told_reason);
+	pgm_lane_save_lost(w->lane);
 }
 
 static void
@@ -241,6 +244,8 @@ hold(Worker *w)
 	{
 		run_transaction(w, look_at_limits);
 		w->looked_at = GetCurrentTimestamp();
+		if (w->step == PGM_STEP_STOPPED)
+			return true;
 	}
 	if (w->brake.zone != PGM_ZONE_HOLD)
 	{
@@ -276,7 +281,16 @@ do_step(void *arg)
 {
 	Worker	   *w = (Worker *) arg;
 
+	const PgmJob *job;
+
 	w->step = pgm_lane_step(w->lane);
+	job = pgm_lane_job(w->lane);
+	/* paused and resumed while we were at work */
+	if (job != NULL && job->state == PGM_JOB_QUEUED && w->step < PGM_STEP_STOPPED)
+	{
+		(void) pgm_store_start_job(w->job_id);
+		w->cleared = false;
+	}
 	if (w->step == PGM_STEP_ROWS && !w->cleared)
 		pgm_store_clear_crashes(w->job_id);
 }
@@ -336,15 +350,23 @@ rest(Worker *w, double batch_ms)
 }
 
 /*
- * Wait a little longer each time that nothing could be done.
+ * Wait a little longer each time that nothing could be done, and say why if that
+ * goes on.
  */
 static void
-back_off(Worker *w)
+back_off(Worker *w, const char *reason)
 {
 	long		ms = pgm_wait_backoff_ms(++w->failures, pg_prng_double(&pg_global_prng_state));
 
-	pgm_wait_latch_ms(ms);
 	pgm_lane_lost(w->lane, 0, ms, 0);
+	if (w->failures >= TELL_FAILURES)
+	{
+		w->told_reason = MemoryContextStrdup(w->cxt, reason);
+		run_transaction(w, tell_reason);
+		pfree(w->told_reason);
+		w->told_reason = NULL;
+	}
+	pgm_wait_latch_ms(ms);
 }
 
 /*
@@ -353,7 +375,6 @@ back_off(Worker *w)
 static bool
 recover(Worker *w, ErrorData *error, double ms)
 {
-	PgmLaneRow *row = pgm_lane_row(w->lane);
 	PgmRemedy	remedy = pgm_lane_aborted(w->lane, error);
 
 	pgm_lane_lost(w->lane, 1, ms, 0);
@@ -367,8 +388,7 @@ recover(Worker *w, ErrorData *error, double ms)
 		return false;
 	}
 	if (remedy != PGM_REMEDY_BISECT)
-		back_off(w);
-	strlcpy(row->reason, error->message, sizeof(row->reason));
+		back_off(w, psprintf("tries again: %s", error->message));
 	FreeErrorData(error);
 	return true;
 }
@@ -469,9 +489,7 @@ work(Worker *w)
 	}
 	if (w->step == PGM_STEP_LOCKED)
 	{
-		strlcpy(pgm_lane_row(w->lane)->reason, "waits for rows that others have locked",
-				sizeof(pgm_lane_row(w->lane)->reason));
-		back_off(w);
+		back_off(w, "waits for rows that others have locked");
 	}
 	if (pgm_lane_has_failed(w->lane))
 	{
@@ -558,6 +576,8 @@ run_lane(Worker *w)
 			w->started = true;
 			if (w->number == 1)
 				run_transaction(w, start_job);
+			if (w->step == PGM_STEP_STOPPED)
+				break;
 		}
 		if (!work(w) || gives_way(w))
 			break;
@@ -571,6 +591,18 @@ run_lane(Worker *w)
 	}
 	else if (!w->cleared)
 		run_transaction(w, clear_starts);
+}
+
+/*
+ * Use the place that is free now; but a lane that found nothing left to claim is
+ * not to be started again.
+ */
+static void
+start_others(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	pgm_dispatch_but(w->step == PGM_STEP_IDLE ? w->job_id : 0);
 }
 
 void
@@ -595,6 +627,6 @@ pgmigrate_lane_main(Datum arg)
 	report_state(w, psprintf("lane %d ends", w->number));
 	pgm_hold_release_lane(w->job_id, w->number);
 	pgm_hold_release_slot(w->slot);
-	run_transaction(w, pgm_dispatch);
+	run_transaction(w, start_others);
 	proc_exit(0);
 }

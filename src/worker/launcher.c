@@ -117,6 +117,19 @@ start_starters(bool all)
 	return complete;
 }
 
+/*
+ * Start the worker that could not be started when it was due.
+ */
+static void
+start_next(void)
+{
+	PgmWorkerArgs args;
+
+	if (pgm_shared_take_next(&args) &&
+		!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &args))
+		pgm_shared_put_next(&args);
+}
+
 void
 pgmigrate_launcher_main(Datum arg)
 {
@@ -133,6 +146,7 @@ pgmigrate_launcher_main(Datum arg)
 
 		CHECK_FOR_INTERRUPTS();
 		pgm_session_reload();
+		start_next();
 		if (start_starters(all))
 			all = false;
 		pgstat_report_activity(STATE_IDLE, NULL);

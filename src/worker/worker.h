@@ -24,6 +24,7 @@ extern ErrorData *pgm_session_execute(const char *sql, MemoryContext cxt);
 
 /* dispatch.c */
 extern void pgm_dispatch(void *arg);
+extern void pgm_dispatch_but(int64 id);
 
 /* launcher.c */
 extern void pgm_launcher_register(void);

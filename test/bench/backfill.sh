@@ -457,7 +457,8 @@ record()
 		$1 < end {printf "%.2f %s %s\n", $1 - start, $2, $3; last = $2}
 		END {
 			end -= start
-			printf "%.2f %s %s\n%.2f %s %s\n", end, last, size, end, rows, size
+			if (last == 0) printf "%.2f 0 %s\n", end, size
+			printf "%.2f %s %s\n", end, rows, size
 		}' "$file.samples" >"$file"
 	rm "$file.samples"
 }

@@ -104,6 +104,18 @@ work_beside()
 	esac >/dev/null
 }
 
+# catch_up NAME  waits until the application is in time again, a minute at most
+catch_up()
+{
+	local i
+
+	for ((i = 0; i < 60; i++)); do
+		sleep 1.2
+		if tail -n 1 "$dir/$1.out" | awk '/ lag / {for (i = 1; i < NF; i++) if ($i == "lag") lag = $(i + 1)}
+			END {exit lag == "" || lag > 100}'; then return; fi
+	done
+}
+
 # run CASE ROUND  The application is ended by ending its sessions, so that it
 # still writes its log; before that it gets the time to catch up.
 run()
@@ -111,16 +123,13 @@ run()
 	local name=$1_$2 pid from to
 
 	fresh_application
-	application "$name" -T 3600 -R "$RATE" &
+	application "$name" -T 3600 -R "$RATE" -P 1 &
 	pid=$!
 	sleep "$WARM"
 	from=$(date +%s.%N)
 	work_beside "$1"
 	to=$(date +%s.%N)
-	case $1 in
-		plain) sleep "$(calc "2 + ($to - $from) / 2" %d)" ;;
-		*) sleep 1 ;;
-	esac
+	catch_up "$name"
 	sql -d postgres -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE application_name = 'pgbench'" >/dev/null
 	wait "$pid" || true
