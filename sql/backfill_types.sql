@@ -87,8 +87,8 @@ CALL compare('char(4)', '{abcd,a,NULL}', $$b || '    '$$);
 CALL compare('word', '{abcd,a,NULL}', $$b || '        '$$);
 CALL compare('positive', '{1.25,2,NULL}', 'b * 1.0001');
 CALL compare('bit(3)', '{101,111,NULL}', 'b | b');
-CALL compare('json', '{1,2,NULL}', 'to_json(c)');
-CALL compare('text[]', ARRAY['{a}', NULL], $$c::text[] || 'x'$$);
+CALL compare('json', '{1,2,NULL}', $$('[ ' || c || ']')::json$$);
+CALL compare('text[]', ARRAY['{a}', NULL], $$ARRAY[c, 'x']$$);
 CALL compare('timestamp(0)', ARRAY['2000-01-01 00:00:00', NULL], $$b + interval '0.6 s'$$);
 -- literals of the type unknown, and nulls
 CALL compare('text', '{a,x,NULL}', $$'x'$$);

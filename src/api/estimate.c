@@ -73,19 +73,22 @@ pgmigrate_estimate_job(PG_FUNCTION_ARGS)
  * migrate.estimate(target regclass, assign text, filter text, strategy text,
  * key text[], "delete" boolean)
  *
- * As the caller, whatever role the backfill would run as.
+ * As the role that the backfill would run as.
  */
 Datum
 pgmigrate_estimate_arguments(PG_FUNCTION_ARGS)
 {
 	PgmJob	   *job;
+	PgmRoleScope scope;
 	PgmEstimate estimate;
 	List	   *leaves;
 
 	pgm_args_check_count(fcinfo, 6);
 	PreventCommandIfReadOnly("migrate.estimate()");
 	job = pgm_submit_read(fcinfo, 0, 1, 2, 5);
+	pgm_submit_enter_role(pgm_submit_choose_role(fcinfo, -1, job->relid), &scope);
 	leaves = pgm_submit_check(fcinfo, job, 3, 4);
 	estimate = pgm_estimate_job(job, leaves);
+	pgm_submit_leave_role(&scope);
 	return make_row(fcinfo, job, &estimate);
 }

@@ -89,22 +89,25 @@ call_step(void *arg)
 }
 
 /*
- * One step, committed.  Errors that can be survived are: the step is tried again
- * later.
+ * One step, committed, with "cxt" for what it allocates.  Errors that can be
+ * survived are: the step is tried again later.
  */
 static PgmStep
-run_step(PgmLane *lane, int *failures)
+run_step(PgmLane *lane, MemoryContext cxt, int *failures)
 {
 	StepCall	call = {lane, PGM_STEP_AGAIN};
 	const bool	keep = true;
+	MemoryContext old = MemoryContextSwitchTo(cxt);
 	ErrorData  *error;
 	instr_time	start;
 	instr_time	end;
 
+	MemoryContextReset(cxt);
 	INSTR_TIME_SET_CURRENT(start);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	error = pgm_subxact_run(call_step, &call, keep);
 	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
 	if (error == NULL)
 	{
 		SPI_commit();
@@ -194,13 +197,15 @@ static void
 run_steps(int64 id)
 {
 	PgmLane    *lane = pgm_lane_create(id, 0, PortalContext);
+	MemoryContext cxt = AllocSetContextCreate(PortalContext, "pgmigrate step",
+											  ALLOCSET_SMALL_SIZES);
 	PgmStep		step;
 	int			failures = 0;
 
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		step = run_step(lane, &failures);
+		step = run_step(lane, cxt, &failures);
 		if (pgm_lane_has_failed(lane))
 			fail_job(id);
 		if (step == PGM_STEP_IDLE || step == PGM_STEP_LOCKED)

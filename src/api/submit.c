@@ -11,12 +11,97 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "api/submit.h"
 #include "backfill/backfill.h"
 #include "base/args.h"
+#include "base/compat.h"
+
+static Oid
+table_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * The role to run as: the one that argument "run_as" names (if it is not -1), if the caller has its rights, else
+ * the caller; but for a superuser the owner of the table, whose triggers and
+ * functions a backfill runs.
+ */
+Oid
+pgm_submit_choose_role(FunctionCallInfo fcinfo, int run_as, Oid relid)
+{
+	Oid			role = GetUserId();
+	Oid			owner = table_owner(relid);
+
+	if (run_as >= 0 && !PG_ARGISNULL(run_as))
+	{
+		role = PG_GETARG_OID(run_as);
+		if (!OidIsValid(role))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("argument \"run_as\" must name a role")));
+		if (!has_privs_of_role(GetUserId(), role))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to run a backfill as role \"%s\"",
+							GetUserNameFromId(role, false)),
+					 errhint("A role can be named whose rights you have.")));
+	}
+	else if (superuser() && owner != role && !superuser_arg(owner))
+	{
+		role = owner;
+		ereport(NOTICE,
+				(errmsg("the backfill will run as role \"%s\", which owns the table",
+						GetUserNameFromId(owner, false)),
+				 errhint("Name another role as \"run_as\" to change that.")));
+	}
+	if (pgm_database_aclcheck(MyDatabaseId, role, ACL_CONNECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to run a backfill as role \"%s\"",
+						GetUserNameFromId(role, false)),
+				 errdetail("It may not connect to the database, which the worker has to do.")));
+	return role;
+}
+
+/*
+ * From here to pgm_submit_leave_role(), be the role that the job will run as, and see that
+ * row security throws instead of leaving out rows.
+ */
+void
+pgm_submit_enter_role(Oid role, PgmRoleScope *scope)
+{
+	GetUserIdAndSecContext(&scope->userid, &scope->sec_context);
+	if (role != scope->userid)
+		SetUserIdAndSecContext(role, scope->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_RESTRICTED_OPERATION);
+	scope->guc_level = NewGUCNestLevel();
+	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+pgm_submit_leave_role(PgmRoleScope *scope)
+{
+	AtEOXact_GUC(false, scope->guc_level);
+	SetUserIdAndSecContext(scope->userid, scope->sec_context);
+}
 
 static List *
 read_key(FunctionCallInfo fcinfo, int n)

@@ -49,6 +49,15 @@ tell_progress(int64 id, char **told)
 	*told = MemoryContextStrdup(PortalContext, line);
 }
 
+static void
+report_end(const PgmJob *job, const char *how)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("backfill \"%s\" %s", job->name, how),
+			 job->reason[0] != '\0' ? errdetail("The reason is: %s.", job->reason) : 0));
+}
+
 /*
  * Return when the job is done; throw if it ended otherwise.
  */
@@ -63,12 +72,13 @@ has_ended(int64 id)
 		case PGM_JOB_DONE:
 			return true;
 		case PGM_JOB_FAILED:
+			report_end(job, "has failed");
+			break;
 		case PGM_JOB_CANCELLED:
+			report_end(job, "was cancelled");
+			break;
 		case PGM_JOB_SUSPENDED:
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("backfill \"%s\" is %s", job->name, pgm_job_state_name(job->state)),
-					 job->reason[0] != '\0' ? errdetail("%s.", job->reason) : 0));
+			report_end(job, "was suspended");
 			break;
 		default:
 			break;
@@ -97,6 +107,7 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 {
 	TimestampTz deadline;
 	TimestampTz tell_next = GetCurrentTimestamp();
+	MemoryContext cxt;
 	char	   *told = NULL;
 	int64		id;
 	bool		ended;
@@ -108,10 +119,13 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	id = pgm_job_argument(fcinfo);
 	PopActiveSnapshot();
+	cxt = AllocSetContextCreate(PortalContext, "pgmigrate wait", ALLOCSET_SMALL_SIZES);
 	for (;;)
 	{
 		TimestampTz now = GetCurrentTimestamp();
+		MemoryContext old = MemoryContextSwitchTo(cxt);
 
+		MemoryContextReset(cxt);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		ended = has_ended(id);
 		if (ended || now >= tell_next)
@@ -120,6 +134,7 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 			tell_next = TimestampTzPlusMilliseconds(now, TELL_MS);
 		}
 		PopActiveSnapshot();
+		MemoryContextSwitchTo(old);
 		SPI_commit();
 		if (ended)
 			break;
@@ -127,7 +142,7 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_QUERY_CANCELED),
 					 errmsg("backfill " INT64_FORMAT " has not ended in the time given", id),
-					 errhint("It goes on; see migrate.progress.")));
+					 errhint("See migrate.progress.")));
 		pgm_wait_ms(LOOK_MS);
 	}
 	SPI_finish();

@@ -74,7 +74,12 @@ restart_leaf(const PgmJob *job, PgmLeaf *leaf)
 	leaf->pass_rows = 0;
 	leaf->next_block = 0;
 	leaf->blocks = rel == NULL ? 0 : RelationGetNumberOfBlocks(rel);
-	leaf->done = leaf->blocks == 0;
+	leaf->done = rel == NULL;
+	if (leaf->blocks == 0)
+	{
+		leaf->pass = 2;
+		leaf->blocks = 1;
+	}
 	if (rel != NULL)
 		table_close(rel, AccessShareLock);
 	pgm_store_restart_leaf(job->id, leaf);

@@ -126,6 +126,9 @@ try_leaves(void *arg)
 							 GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	if (pgm_lock_timeout > 0)
+		(void) set_config_option("lock_timeout", psprintf("%d", pgm_lock_timeout), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	s->shape = pgm_shape_analyze(s->job->relid, pgm_target_alias(s->job->relation),
 								 s->job->assign, s->job->filter);
 	foreach(lc, s->leaves)

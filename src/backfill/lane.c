@@ -204,6 +204,8 @@ begin_piece(PgmLane *lane)
 
 	if (!pgm_leaf_open(lane, find_leaf(lane)))
 		return;
+	if (lane->job->started_at == 0)
+		pgm_store_set_started(lane->job_id);
 	old = MemoryContextSwitchTo(lane->piece_cxt);
 	lane->bad_rows = pgm_store_fetch_bad_rows(lane->job_id, lane->leaf_relid);
 	MemoryContextSwitchTo(old);
@@ -211,7 +213,9 @@ begin_piece(PgmLane *lane)
 		pgm_pages_begin(lane);
 	lane->row.phase = lane->row.pass > 1 ? "sweeping" :
 		lane->job->is_delete ? "deleting" : "updating";
-	rel = table_open(lane->leaf_relid, NoLock);
+	rel = try_table_open(lane->leaf_relid, RowExclusiveLock);
+	if (rel == NULL)
+		return;
 	lane->leaf_file = rel->rd_rel->relfilenode;
 	table_close(rel, NoLock);
 	lane->piece_begun = true;

@@ -72,6 +72,9 @@ claim_pages(PgmLane *lane, PgmLeaf *leaf)
 	row->to_block = leaf->next_block + blocks;
 	row->piece_units = blocks;
 	leaf->next_block = row->to_block;
+	/* a later pass goes to wherever the table ends for its snapshot */
+	if (leaf->pass > 1 && leaf->next_block == leaf->blocks)
+		row->to_block = MaxBlockNumber;
 }
 
 static void
@@ -119,7 +122,8 @@ has_unclaimed(const PgmLane *lane, const PgmLeaf *leaf)
 }
 
 /*
- * Begin another pass through a leaf, or end it.  All pieces are finished.  A pass
+ * Begin another pass through a leaf, or end it.  All pieces are finished.  The
+ * first pass never ends it: rows that were moved meanwhile can hide from it.  One
  * that did nothing but leave out rows that others had locked does not count.
  */
 static void
@@ -127,7 +131,7 @@ end_pass(const PgmLane *lane, PgmLeaf *leaf, bool locked)
 {
 	Relation	rel;
 
-	leaf->done = lane->job->by_key || leaf->pass_rows == 0 ||
+	leaf->done = lane->job->by_key || (leaf->pass > 1 && leaf->pass_rows == 0) ||
 		(leaf->pass >= MAX_PASSES && !locked);
 	if (leaf->done)
 		return;
@@ -136,8 +140,8 @@ end_pass(const PgmLane *lane, PgmLeaf *leaf, bool locked)
 		leaf->pass++;
 	leaf->pass_rows = 0;
 	leaf->next_block = 0;
-	leaf->blocks = rel == NULL ? 0 : RelationGetNumberOfBlocks(rel);
-	leaf->done = leaf->blocks == 0;
+	leaf->blocks = rel == NULL ? 0 : Max(RelationGetNumberOfBlocks(rel), 1);
+	leaf->done = rel == NULL;
 	if (rel != NULL)
 		table_close(rel, AccessShareLock);
 }
@@ -220,7 +224,14 @@ pgm_piece_insert_leaf(const PgmJob *job, int number, Oid relid)
 		leaf.rows_estimate = (int64) leaf.blocks * 50;
 	if (job->by_key)
 		leaf.last_key = pgm_key_last(relid, job->key_columns);
-	leaf.done = job->by_key ? leaf.last_key == NIL : leaf.blocks == 0;
+	leaf.done = job->by_key && leaf.last_key == NIL;
+	leaf.pass = 1;
+	if (leaf.blocks == 0)
+	{
+		/* rows may come before the first batch does */
+		leaf.pass = 2;
+		leaf.blocks = 1;
+	}
 	pgm_store_insert_leaf(job->id, &leaf);
 	table_close(rel, NoLock);
 }

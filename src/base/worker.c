@@ -119,6 +119,7 @@ do_action(const Action *action, int64 *warned)
 	{
 		case ACTION_START:
 			pgm_shared_set_pending(MyDatabaseId, true);
+			pgm_shared_wake_launcher();
 			if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &action->args) &&
 				*warned != action->args.job)
 			{

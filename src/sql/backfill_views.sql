@@ -20,7 +20,12 @@ WITH here AS MATERIALIZED (
 	WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 ), job AS MATERIALIZED (
 	-- A time in the future at which it is due: until then it needs no worker.
-	SELECT j.id, j.name, j.state, j.reason, j.relid, j.relation, j.strategy, j.batch_rows, j.started_at, j.error,
+	-- One that came here from another database is suspended, whatever its row says.
+	SELECT j.id, j.name,
+		CASE WHEN j.state OPERATOR(pg_catalog.=) ANY (ARRAY['queued', 'running'])
+				AND j.database OPERATOR(pg_catalog.<>) (SELECT h.oid FROM here h)
+			THEN 'suspended' ELSE j.state END AS state,
+		j.reason, j.relid, j.relation, j.strategy, j.batch_rows, j.started_at, j.error,
 		COALESCE(j.due_at OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp(), false) AS waits
 	FROM migrate.backfill_job j
 	WHERE (j.state OPERATOR(pg_catalog.<>) ALL (ARRAY['done', 'failed', 'cancelled'])
@@ -127,7 +132,11 @@ WITH here AS MATERIALIZED (
 			THEN 'waiting' ELSE l.phase END AS phase,
 		CASE WHEN j.state OPERATOR(pg_catalog.=) 'running' AND h.standby
 			THEN 'runs on the primary' END AS elsewhere,
-		COALESCE(NULLIF(j.reason, ''), l.reason, j.error, '') AS reason,
+		COALESCE(NULLIF(j.reason, ''), l.reason, j.error,
+			CASE WHEN j.state OPERATOR(pg_catalog.=) 'suspended'
+				THEN 'it was submitted in another cluster or database'
+				WHEN j.state OPERATOR(pg_catalog.=) 'queued' AND w.lanes IS NULL
+				THEN 'waits for a worker' END, '') AS reason,
 		CASE WHEN j.state OPERATOR(pg_catalog.=) 'done' THEN 1::double precision
 			ELSE LEAST(0.9999::double precision, COALESCE(p.fraction, 0)) END AS fraction,
 		COALESCE(p.rows, 0) AS rows_estimate,

@@ -379,6 +379,21 @@ pgm_store_start_job(int64 id)
 	return found;
 }
 
+/*
+ * Record that the first batch begins, whoever runs it.
+ */
+void
+pgm_store_set_started(int64 id)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.backfill_job SET started_at = clock_timestamp()"
+		" WHERE id = $1 AND started_at IS NULL",
+		SPI_OK_UPDATE, 1, {INT8OID}
+	};
+
+	run_on_job(&query, id);
+}
+
 void
 pgm_store_clear_crashes(int64 id)
 {

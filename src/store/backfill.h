@@ -152,6 +152,7 @@ extern void pgm_store_set_job_state(int64 id, PgmJobState state, const char *rea
 extern void pgm_store_fail_job(int64 id, PgmJobState state, const char *reason,
 							   const char *sqlstate, const char *error);
 extern bool pgm_store_start_job(int64 id);
+extern void pgm_store_set_started(int64 id);
 extern void pgm_store_clear_crashes(int64 id);
 extern void pgm_store_set_job_due(int64 id, TimestampTz due_at, const char *reason);
 extern void pgm_store_set_job_here(const PgmJob *job);

@@ -46,12 +46,12 @@ pgm_store_insert_leaf(int64 job, const PgmLeaf *leaf)
 {
 	static PgmQuery query = {
 		"INSERT INTO migrate.backfill_leaf (job_id, leaf, relid, relation, rows_estimate, pass,"
-		" blocks, last_key, done) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)",
-		SPI_OK_INSERT, 8, {INT8OID, INT4OID, OIDOID, TEXTOID, INT8OID, INT8OID, TEXTARRAYOID, BOOLOID}
+		" blocks, last_key, done) VALUES ($1, $2, $3, $4, $5, $9, $6, $7, $8)",
+		SPI_OK_INSERT, 9, {INT8OID, INT4OID, OIDOID, TEXTOID, INT8OID, INT8OID, TEXTARRAYOID, BOOLOID, INT4OID}
 	};
 	PgmQueryScope scope;
-	Datum		values[8];
-	char		nulls[9] = "        ";
+	Datum		values[9];
+	char		nulls[10] = "         ";
 
 	values[0] = Int64GetDatum(job);
 	values[1] = Int32GetDatum(leaf->leaf);
@@ -61,6 +61,7 @@ pgm_store_insert_leaf(int64 job, const PgmLeaf *leaf)
 	values[5] = Int64GetDatum(leaf->blocks);
 	set_key(values, nulls, 6, leaf->last_key);
 	values[7] = BoolGetDatum(leaf->done);
+	values[8] = Int32GetDatum(leaf->pass);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, nulls);
 	pgm_query_end(&scope);

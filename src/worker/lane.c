@@ -232,6 +232,79 @@ leave_until_open(void *arg)
 }
 
 /*
+ * Use the place that is free now; but not for the job of a lane that found
+ * nothing left to claim, or waits itself.
+ */
+static void
+start_others(void *arg)
+{
+	Worker	   *w = (Worker *) arg;
+
+	pgm_dispatch_but(w->step == PGM_STEP_IDLE || w->slot < 0 ? w->job_id : 0);
+}
+
+/*
+ * Have the limits looked at, once a second.  Returns false if the job is not to
+ * be run any more.
+ */
+static bool
+look(Worker *w)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (w->looked_at != 0 && !TimestampDifferenceExceeds(w->looked_at, now, LOOK_MS))
+		return true;
+	run_transaction(w, look_at_limits);
+	w->looked_at = GetCurrentTimestamp();
+	return w->step != PGM_STEP_STOPPED;
+}
+
+/*
+ * While we are held, others may have our place.
+ */
+static void
+give_place(Worker *w)
+{
+	if (w->slot < 0)
+		return;
+	pgm_hold_release_slot(w->slot);
+	w->slot = -1;
+	run_transaction(w, start_others);
+}
+
+/*
+ * Have a place among the workers (again).
+ */
+static bool
+have_place(Worker *w)
+{
+	if (w->slot < 0)
+		w->slot = pgm_hold_slot(pgm_backfill_max_workers);
+	if (w->slot >= 0)
+		return true;
+	snprintf(w->brake.reason, sizeof(w->brake.reason),
+			 "waits for a place: pgmigrate.backfill_max_workers is %d",
+			 pgm_backfill_max_workers);
+	return false;
+}
+
+/*
+ * Show why we wait, if that has changed.
+ */
+static void
+show_reason(Worker *w)
+{
+	if (w->told_reason != NULL && strcmp(w->told_reason, w->brake.reason) == 0)
+		return;
+	if (w->told_reason == NULL)
+		ereport(LOG, (errmsg("%s: waits: %s", w->label, w->brake.reason)));
+	else
+		pfree(w->told_reason);
+	w->told_reason = MemoryContextStrdup(w->cxt, w->brake.reason);
+	run_transaction(w, tell_reason);
+}
+
+/*
  * While a limit holds us, say so and wait.  Returns whether we were held.
  */
 static bool
@@ -240,14 +313,9 @@ hold(Worker *w)
 	TimestampTz start = GetCurrentTimestamp();
 	PgmLaneRow *row = pgm_lane_row(w->lane);
 
-	if (w->looked_at == 0 || TimestampDifferenceExceeds(w->looked_at, start, LOOK_MS))
-	{
-		run_transaction(w, look_at_limits);
-		w->looked_at = GetCurrentTimestamp();
-		if (w->step == PGM_STEP_STOPPED)
-			return true;
-	}
-	if (w->brake.zone != PGM_ZONE_HOLD)
+	if (!look(w))
+		return true;
+	if (w->brake.zone != PGM_ZONE_HOLD && have_place(w))
 	{
 		strlcpy(row->reason, w->brake.reason, sizeof(row->reason));
 		if (w->told_reason != NULL)
@@ -262,15 +330,8 @@ hold(Worker *w)
 		w->step = PGM_STEP_IDLE;
 		return true;
 	}
-	if (w->told_reason == NULL || strcmp(w->told_reason, w->brake.reason) != 0)
-	{
-		if (w->told_reason == NULL)
-			ereport(LOG, (errmsg("%s: waits: %s", w->label, w->brake.reason)));
-		else
-			pfree(w->told_reason);
-		w->told_reason = MemoryContextStrdup(w->cxt, w->brake.reason);
-		run_transaction(w, tell_reason);
-	}
+	show_reason(w);
+	give_place(w);
 	pgm_wait_latch_ms(LOOK_MS);
 	pgm_lane_lost(w->lane, 0, 0, (GetCurrentTimestamp() - start) / 1000.0);
 	return true;
@@ -593,18 +654,6 @@ run_lane(Worker *w)
 		run_transaction(w, clear_starts);
 }
 
-/*
- * Use the place that is free now; but a lane that found nothing left to claim is
- * not to be started again.
- */
-static void
-start_others(void *arg)
-{
-	Worker	   *w = (Worker *) arg;
-
-	pgm_dispatch_but(w->step == PGM_STEP_IDLE ? w->job_id : 0);
-}
-
 void
 pgmigrate_lane_main(Datum arg)
 {
@@ -626,7 +675,8 @@ pgmigrate_lane_main(Datum arg)
 	run_lane(w);
 	report_state(w, psprintf("lane %d ends", w->number));
 	pgm_hold_release_lane(w->job_id, w->number);
-	pgm_hold_release_slot(w->slot);
+	if (w->slot >= 0)
+		pgm_hold_release_slot(w->slot);
 	run_transaction(w, start_others);
 	proc_exit(0);
 }
