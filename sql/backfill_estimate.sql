@@ -17,7 +17,7 @@ SELECT rows, strategy, reason FROM migrate.estimate('t', 'a = b', 'id <= 123');
 SELECT rows, strategy, reason, sampled FROM migrate.estimate('t', 'a = b', 'id > 1000');
 SELECT rows, strategy, reason FROM migrate.estimate('t', 'n = n + 1');
 SELECT rows, strategy, reason FROM migrate.estimate('t', 'a = b', strategy => 'key', key => '{id}');
-SELECT rows, strategy, reason FROM migrate.estimate('t', filter => 'id % 2 = 0', "delete" => true);
+SELECT rows, strategy, reason FROM migrate.estimate('t', NULL, 'id % 2 = 0', "delete" => true);
 SELECT rows, strategy FROM migrate.estimate('t', 'a = NULL');
 -- the size of the batch is that of the setting
 SET pgmigrate.backfill_batch_rows = 77;
@@ -42,6 +42,14 @@ SELECT rows FROM migrate.estimate(:id);
 SELECT state, rows FROM migrate.backfill_history WHERE name = 'job';
 CALL migrate.finish('job');
 SELECT rows, sampled FROM migrate.estimate(:id);
+
+BEGIN;
+SELECT migrate.backfill('t', 'n = n + 1', name => 'by key', batch_rows => 100) AS key \gset
+SELECT migrate.pause('by key');
+COMMIT;
+SELECT migrate.backfill_batch(:key);
+SELECT rows, strategy FROM migrate.estimate(:key);
+CALL migrate.finish('by key');
 
 -- partitions and children are added up
 CREATE TABLE p (id int, a int) PARTITION BY RANGE (id);

@@ -202,6 +202,7 @@ run_steps(int64 id)
 	PgmStep		step;
 	int			failures = 0;
 
+	pgm_lane_set_at_once(lane);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();

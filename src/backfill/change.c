@@ -213,9 +213,10 @@ pgm_change_rows(PgmLane *lane, ItemPointer tids, int count)
 
 	if (count == 0)
 		return 0;
+	if (lane->careful > 0 || lane->at_once)
+		check_constraints_at_once();
 	if (lane->careful == 0)
 		return run_by_place(lane, tids, count);
-	check_constraints_at_once();
 	return change_carefully(&share);
 }
 
@@ -228,9 +229,10 @@ pgm_change_range(PgmLane *lane, List *from, List *to)
 {
 	Share		share = {lane, NULL, NIL, 0, 0, 0};
 
+	if (lane->careful > 0 || lane->at_once)
+		check_constraints_at_once();
 	if (lane->careful == 0)
 		return pgm_key_run_range(lane, from, to);
-	check_constraints_at_once();
 	share.keys = lcons(from, pgm_key_list(lane, from, to));
 	share.count = list_length(share.keys) - 1;
 	return share.count == 0 ? 0 : change_carefully(&share);

@@ -80,6 +80,16 @@ pgm_lane_set_one_by_one(PgmLane *lane)
 	lane->one_by_one = true;
 }
 
+/*
+ * The caller cannot survive an error at commit, so there must be none: constraints
+ * are checked at the end of each statement.
+ */
+void
+pgm_lane_set_at_once(PgmLane *lane)
+{
+	lane->at_once = true;
+}
+
 void
 pgm_lane_destroy(PgmLane *lane)
 {

@@ -83,6 +83,7 @@ struct PgmLane
 	PgmLaneRow	row;
 	bool		row_loaded;
 	bool		one_by_one;		/* forgets all but its row after each batch */
+	bool		at_once;		/* checks constraints at each statement */
 
 	/* What belongs to the leaf of the piece; leaf is 0 if nothing is set up. */
 	int			leaf;

@@ -316,7 +316,9 @@ differs_condition(const PgmShape *shape, List *targets, List *context)
 			appendStringInfo(&buf, "ROW(%s)::pg_catalog.record OPERATOR(pg_catalog.*<>)"
 							 " ROW(CAST(%s AS %s))",
 							 name, text,
-							 format_type_extended(exprType(expr), -1, FORMAT_TYPE_FORCE_QUALIFY));
+							 format_type_extended(exprType(expr), -1,
+												  FORMAT_TYPE_TYPEMOD_GIVEN |
+												  FORMAT_TYPE_FORCE_QUALIFY));
 	}
 	return buf.data;
 }
