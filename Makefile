@@ -78,6 +78,7 @@ OBJS = \
 	src/worker/finale.o \
 	src/worker/lane.o \
 	src/worker/launcher.o \
+	src/worker/pause.o \
 	src/worker/session.o \
 	src/worker/starter.o \
 	src/api/api.o \

@@ -176,7 +176,7 @@ pgm_submit_check(FunctionCallInfo fcinfo, PgmJob *job, int strategy_arg, int key
 	const char *strategy = read_strategy(fcinfo, strategy_arg);
 	List	   *key = read_key(fcinfo, key_arg);
 	PgmShape   *shape = pgm_shape_analyze(job->relid, get_rel_name(job->relid), job->assign,
-											  job->filter);
+										  job->filter);
 	List	   *leaves = pgm_target_leaves(job->relid);
 	PgmChoice	choice;
 	ListCell   *lc;

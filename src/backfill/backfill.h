@@ -112,7 +112,8 @@ typedef struct PgmSpan PgmSpan;
 /* What came of a visit to the pages of a span. */
 typedef struct PgmVisit
 {
-	int			round;			/* number of the batch: a page is seen once in each */
+	int			round;			/* number of the batch: a page is seen once in
+								 * each */
 	int			chosen;			/* rows */
 	int			moves;			/* among them, as far as can be foreseen */
 	bool		gained;			/* had any page got room since the last visit? */

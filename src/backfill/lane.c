@@ -309,7 +309,10 @@ open_leaf(PgmLane *lane)
 				 errmsg("table %s does not exist any more", lane->job->relation)));
 	if (rel == NULL || !pgm_leaf_belongs(lane->job, rel))
 	{
-		/* a partition that was dropped or detached has no rows left to be done */
+		/*
+		 * a partition that was dropped or detached has no rows left to be
+		 * done
+		 */
 		pgm_leaf_close(lane);
 		lane->piece_ended = true;
 	}

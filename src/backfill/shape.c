@@ -224,7 +224,10 @@ equal_is_identical(Node *expr)
 	Oid			input;
 	Oid			proc;
 
-	/* blanks at the end do not count for bpchar, but are stored without a length */
+	/*
+	 * blanks at the end do not count for bpchar, but are stored without a
+	 * length
+	 */
 	if (!OidIsValid(opclass) || type == BPCHAROID)
 		return false;
 	family = get_opclass_family(opclass);

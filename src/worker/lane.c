@@ -22,7 +22,6 @@
 
 #include "access/xact.h"
 #include "commands/dbcommands.h"
-#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
@@ -31,7 +30,6 @@
 #include "utils/timestamp.h"
 
 #include "backfill/backfill.h"
-#include "backfill/brake.h"
 #include "base/extension.h"
 #include "base/guc.h"
 #include "base/hold.h"
@@ -39,19 +37,13 @@
 #include "base/wait.h"
 #include "base/worker.h"
 #include "worker/finale.h"
-#include "worker/worker.h"
+#include "worker/lane.h"
 
 /* Starts in a row without a batch after which a job is suspended. */
 #define MAX_CRASHES			3
 
-/* How often to look at the limits, in milliseconds. */
+/* How often to look who waits for our place, in milliseconds. */
 #define LOOK_MS				1000
-
-/* A worker with nothing to do for longer than that ends, if it can come back. */
-#define LONG_WAIT_MS		60000
-
-/* Failures in a row that are worth telling. */
-#define TELL_FAILURES		3
 
 /* How long to wait for room on pages. */
 #define ROOM_MS				1
@@ -59,33 +51,8 @@
 /* A batch that takes so many times what it should is worth a line in the log. */
 #define SLOW_FACTOR			20
 
-typedef struct Worker
-{
-	int64		job_id;
-	int			number;			/* of the lane, 0 before it has one */
-	int			slot;			/* its place among the workers */
-	const char *label;			/* for the log */
-	MemoryContext cxt;			/* of the process */
-	PgmLane    *lane;
-	PgmStep		step;
-	PgmBrake	brake;
-	TimestampTz looked_at;		/* at the limits */
-	TimestampTz sampled_at;
-	PgmTimes	times;			/* of batches since then */
-	TimestampTz slow_logged_at;
-	TimestampTz gave_way_at;	/* when we last looked who waits for our place */
-	int			failures;		/* in a row */
-	char	   *told_reason;	/* that the lane's row shows */
-	bool		started;		/* has it been held off no longer? */
-	bool		cleared;		/* is the count of starts? */
-	bool		waiting;		/* is another job waiting for our place? */
-	bool		changed;		/* has the job's row? */
-	TransactionId version;		/* of the job's row */
-	ErrorData  *error;			/* that ends the job */
-} Worker;
-
 static void
-report_state(const Worker *w, const char *what)
+report_state(const PgmWorker *w, const char *what)
 {
 	ereport(LOG, (errmsg("%s: %s", w->label, what)));
 }
@@ -93,8 +60,8 @@ report_state(const Worker *w, const char *what)
 /*
  * Run a transaction that is not a step; what goes wrong there ends the process.
  */
-static void
-run_transaction(Worker *w, PgmTransactionBody body)
+void
+pgm_worker_run(PgmWorker *w, PgmTransactionBody body)
 {
 	ErrorData  *error = pgm_session_run(body, w, w->cxt);
 
@@ -134,7 +101,7 @@ take_lane(const PgmJob *job)
 }
 
 static void
-make_label(Worker *w, const PgmJob *job)
+make_label(PgmWorker *w, const PgmJob *job)
 {
 	MemoryContext old = MemoryContextSwitchTo(w->cxt);
 
@@ -149,7 +116,7 @@ make_label(Worker *w, const PgmJob *job)
 static void
 begin_work(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 	PgmJob	   *job = NULL;
 	const bool	for_update = true;
 
@@ -189,158 +156,16 @@ begin_work(void *arg)
 static void
 start_job(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 
 	if (!pgm_extension_share() || !pgm_store_start_job(w->job_id))
 		w->step = PGM_STEP_STOPPED;
 }
 
 static void
-look_at_limits(void *arg)
-{
-	Worker	   *w = (Worker *) arg;
-	const bool	for_update = true;
-	PgmJob	   *job;
-
-	job = pgm_extension_share() ? pgm_store_fetch_job(w->job_id, !for_update) : NULL;
-	if (job == NULL || (job->state != PGM_JOB_RUNNING && job->state != PGM_JOB_QUEUED))
-	{
-		w->step = PGM_STEP_STOPPED;
-		return;
-	}
-	pgm_brake_look(&w->brake, job, job->relid);
-}
-
-static void
-tell_reason(void *arg)
-{
-	Worker	   *w = (Worker *) arg;
-
-	if (!pgm_extension_share())
-		return;
-	pgm_store_set_lane_reason(w->job_id, w->number, "waiting", w->told_reason);
-	pgm_lane_save_lost(w->lane);
-}
-
-static void
-leave_until_open(void *arg)
-{
-	Worker	   *w = (Worker *) arg;
-
-	if (pgm_extension_share())
-		pgm_store_set_job_due(w->job_id, w->brake.closed_until, w->brake.reason);
-}
-
-/*
- * Use the place that is free now; but not for the job of a lane that found
- * nothing left to claim, or waits itself.
- */
-static void
-start_others(void *arg)
-{
-	Worker	   *w = (Worker *) arg;
-
-	pgm_dispatch_but(w->step == PGM_STEP_IDLE || w->slot < 0 ? w->job_id : 0);
-}
-
-/*
- * Have the limits looked at, once a second.  Returns false if the job is not to
- * be run any more.
- */
-static bool
-look(Worker *w)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (w->looked_at != 0 && !TimestampDifferenceExceeds(w->looked_at, now, LOOK_MS))
-		return true;
-	run_transaction(w, look_at_limits);
-	w->looked_at = GetCurrentTimestamp();
-	return w->step != PGM_STEP_STOPPED;
-}
-
-/*
- * While we are held, others may have our place.
- */
-static void
-give_place(Worker *w)
-{
-	if (w->slot < 0)
-		return;
-	pgm_hold_release_slot(w->slot);
-	w->slot = -1;
-	run_transaction(w, start_others);
-}
-
-/*
- * Have a place among the workers (again).
- */
-static bool
-have_place(Worker *w)
-{
-	if (w->slot < 0)
-		w->slot = pgm_hold_slot(pgm_backfill_max_workers);
-	if (w->slot >= 0)
-		return true;
-	snprintf(w->brake.reason, sizeof(w->brake.reason),
-			 "waits for a place: pgmigrate.backfill_max_workers is %d",
-			 pgm_backfill_max_workers);
-	return false;
-}
-
-/*
- * Show why we wait, if that has changed.
- */
-static void
-show_reason(Worker *w)
-{
-	if (w->told_reason != NULL && strcmp(w->told_reason, w->brake.reason) == 0)
-		return;
-	if (w->told_reason == NULL)
-		ereport(LOG, (errmsg("%s: waits: %s", w->label, w->brake.reason)));
-	else
-		pfree(w->told_reason);
-	w->told_reason = MemoryContextStrdup(w->cxt, w->brake.reason);
-	run_transaction(w, tell_reason);
-}
-
-/*
- * While a limit holds us, say so and wait.  Returns whether we were held.
- */
-static bool
-hold(Worker *w)
-{
-	TimestampTz start = GetCurrentTimestamp();
-	PgmLaneRow *row = pgm_lane_row(w->lane);
-
-	if (!look(w))
-		return true;
-	if (w->brake.zone != PGM_ZONE_HOLD && have_place(w))
-	{
-		strlcpy(row->reason, w->brake.reason, sizeof(row->reason));
-		if (w->told_reason != NULL)
-			pfree(w->told_reason);
-		w->told_reason = NULL;
-		return false;
-	}
-	if (w->brake.closed_until != 0 && pgm_shared_has_launcher() &&
-		TimestampDifferenceExceeds(start, w->brake.closed_until, LONG_WAIT_MS))
-	{
-		run_transaction(w, leave_until_open);
-		w->step = PGM_STEP_IDLE;
-		return true;
-	}
-	show_reason(w);
-	give_place(w);
-	pgm_wait_latch_ms(LOOK_MS);
-	pgm_lane_lost(w->lane, 0, 0, (GetCurrentTimestamp() - start) / 1000.0);
-	return true;
-}
-
-static void
 do_step(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 
 	const PgmJob *job;
 
@@ -359,13 +184,13 @@ do_step(void *arg)
 static void
 record_failure(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 
 	pgm_finale_fail(w->job_id, pgm_lane_has_failed(w->lane), w->error);
 }
 
 static void
-log_slow_batch(Worker *w, double ms)
+log_slow_batch(PgmWorker *w, double ms)
 {
 	const PgmJob *job = pgm_lane_job(w->lane);
 	int			target = job->batch_ms > 0 ? job->batch_ms : pgm_backfill_batch_ms;
@@ -378,63 +203,11 @@ log_slow_batch(Worker *w, double ms)
 	ereport(LOG, (errmsg("%s: a batch took %.0f ms", w->label, ms)));
 }
 
-static void
-look_at_job(void *arg)
-{
-	Worker	   *w = (Worker *) arg;
-
-	w->changed = !pgm_extension_share() || !pgm_store_fetch_job_version(w->job_id, &w->version) ||
-		w->version != pgm_lane_job(w->lane)->version;
-}
-
-/*
- * Rest after a batch as long as the limits ask for, unless the job is changed
- * meanwhile.
- */
-static void
-rest(Worker *w, double batch_ms)
-{
-	TimestampTz start = GetCurrentTimestamp();
-	double		ms = pgm_throttle_pause_ms(&w->brake.limits, w->brake.zone, batch_ms,
-										   pgm_lane_wal_bytes(w->lane));
-	double		rested = 0;
-
-	w->changed = false;
-	while (ms - rested >= 0.5 && !w->changed)
-	{
-		pgm_wait_latch_ms((long) Max(Min(ms - rested, LOOK_MS), 1));
-		rested = (GetCurrentTimestamp() - start) / 1000.0;
-		if (ms - rested >= 0.5)
-			run_transaction(w, look_at_job);
-	}
-	pgm_lane_lost(w->lane, 0, 0, rested);
-}
-
-/*
- * Wait a little longer each time that nothing could be done, and say why if that
- * goes on.
- */
-static void
-back_off(Worker *w, const char *reason)
-{
-	long		ms = pgm_wait_backoff_ms(++w->failures, pg_prng_double(&pg_global_prng_state));
-
-	pgm_lane_lost(w->lane, 0, ms, 0);
-	if (w->failures >= TELL_FAILURES)
-	{
-		w->told_reason = MemoryContextStrdup(w->cxt, reason);
-		run_transaction(w, tell_reason);
-		pfree(w->told_reason);
-		w->told_reason = NULL;
-	}
-	pgm_wait_latch_ms(ms);
-}
-
 /*
  * The step has failed.  Returns false if the job has failed with it.
  */
 static bool
-recover(Worker *w, ErrorData *error, double ms)
+recover(PgmWorker *w, ErrorData *error, double ms)
 {
 	PgmRemedy	remedy = pgm_lane_aborted(w->lane, error);
 
@@ -442,14 +215,14 @@ recover(Worker *w, ErrorData *error, double ms)
 	if (remedy == PGM_REMEDY_FAIL)
 	{
 		w->error = error;
-		run_transaction(w, record_failure);
+		pgm_worker_run(w, record_failure);
 		ereport(LOG,
 				(errcode(error->sqlerrcode),
 				 errmsg("%s: failed: %s", w->label, error->message)));
 		return false;
 	}
 	if (remedy != PGM_REMEDY_BISECT)
-		back_off(w, psprintf("tries again: %s", error->message));
+		pgm_pause_back_off(w, psprintf("tries again: %s", error->message));
 	FreeErrorData(error);
 	return true;
 }
@@ -457,7 +230,7 @@ recover(Worker *w, ErrorData *error, double ms)
 static void
 clean_indexes(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 
 	if (pgm_extension_share())
 		pgm_lane_clean(w->lane);
@@ -467,7 +240,7 @@ clean_indexes(void *arg)
  * Between two steps, clean the indexes if that is due.  It may fail.
  */
 static void
-clean(Worker *w)
+clean(PgmWorker *w)
 {
 	ErrorData  *error;
 
@@ -483,7 +256,7 @@ clean(Worker *w)
 static void
 record_minute(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 	PgmMinute	minute;
 
 	if (!pgm_extension_share())
@@ -500,7 +273,7 @@ record_minute(void *arg)
  * Once a minute, keep what the minute was like.
  */
 static void
-sample(Worker *w)
+sample(PgmWorker *w)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
@@ -508,7 +281,7 @@ sample(Worker *w)
 		w->sampled_at = now;
 	if (!TimestampDifferenceExceeds(w->sampled_at, now, 60000))
 		return;
-	run_transaction(w, record_minute);
+	pgm_worker_run(w, record_minute);
 	pgm_times_reset(&w->times);
 	w->sampled_at = now;
 }
@@ -517,7 +290,7 @@ sample(Worker *w)
  * One step with all that belongs to it.  Returns false when the process is to end.
  */
 static bool
-work(Worker *w)
+work(PgmWorker *w)
 {
 	instr_time	start;
 	instr_time	end;
@@ -541,7 +314,7 @@ work(Worker *w)
 		w->failures = 0;
 		pgm_times_add(&w->times, ms);
 		log_slow_batch(w, ms);
-		rest(w, ms);
+		pgm_pause_rest(w, ms);
 	}
 	if (w->step == PGM_STEP_WAIT)
 	{
@@ -550,11 +323,11 @@ work(Worker *w)
 	}
 	if (w->step == PGM_STEP_LOCKED)
 	{
-		back_off(w, "waits for rows that others have locked");
+		pgm_pause_back_off(w, "waits for rows that others have locked");
 	}
 	if (pgm_lane_has_failed(w->lane))
 	{
-		run_transaction(w, record_failure);
+		pgm_worker_run(w, record_failure);
 		report_state(w, "failed: too many rows were put aside");
 		return false;
 	}
@@ -564,7 +337,7 @@ work(Worker *w)
 static void
 look_who_waits(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 	const PgmJob *job = pgm_lane_job(w->lane);
 
 	/* a lane beyond the first one makes room for its equals too */
@@ -577,7 +350,7 @@ look_who_waits(void *arg)
  * now, or because another job waits for its place?
  */
 static bool
-gives_way(Worker *w)
+gives_way(PgmWorker *w)
 {
 	const PgmJob *job = pgm_lane_job(w->lane);
 	TimestampTz now = GetCurrentTimestamp();
@@ -590,7 +363,7 @@ gives_way(Worker *w)
 		!TimestampDifferenceExceeds(w->gave_way_at, now, LOOK_MS))
 		return false;
 	w->gave_way_at = now;
-	run_transaction(w, look_who_waits);
+	pgm_worker_run(w, look_who_waits);
 	if (w->waiting)
 		report_state(w, "makes room for another backfill");
 	return w->waiting;
@@ -605,7 +378,7 @@ end_at_exit(int code, Datum arg)
 static void
 clear_starts(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 
 	if (pgm_extension_share())
 		pgm_store_clear_crashes(w->job_id);
@@ -614,14 +387,14 @@ clear_starts(void *arg)
 static void
 complete_job(void *arg)
 {
-	Worker	   *w = (Worker *) arg;
+	PgmWorker  *w = (PgmWorker *) arg;
 
 	if (pgm_extension_share() && pgm_job_complete(w->job_id))
 		report_state(w, "done");
 }
 
 static void
-run_lane(Worker *w)
+run_lane(PgmWorker *w)
 {
 	w->lane = pgm_lane_create(w->job_id, w->number, w->cxt);
 	pgm_times_reset(&w->times);
@@ -630,13 +403,13 @@ run_lane(Worker *w)
 	{
 		CHECK_FOR_INTERRUPTS();
 		pgm_session_reload();
-		if (hold(w))
+		if (pgm_pause_hold(w))
 			continue;
 		if (!w->started)
 		{
 			w->started = true;
 			if (w->number == 1)
-				run_transaction(w, start_job);
+				pgm_worker_run(w, start_job);
 			if (w->step == PGM_STEP_STOPPED)
 				break;
 		}
@@ -648,17 +421,17 @@ run_lane(Worker *w)
 	if (w->step == PGM_STEP_DONE)
 	{
 		pgm_finale_vacuum(w->job_id, w->label, w->cxt);
-		run_transaction(w, complete_job);
+		pgm_worker_run(w, complete_job);
 	}
 	else if (!w->cleared)
-		run_transaction(w, clear_starts);
+		pgm_worker_run(w, clear_starts);
 }
 
 void
 pgmigrate_lane_main(Datum arg)
 {
 	const PgmWorkerArgs *args = pgm_worker_args();
-	Worker	   *w = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
+	PgmWorker  *w = MemoryContextAllocZero(TopMemoryContext, sizeof(PgmWorker));
 
 	before_shmem_exit(end_at_exit, (Datum) 0);
 	pgm_session_begin(args->database, args->role, args->pinned);
@@ -667,7 +440,7 @@ pgmigrate_lane_main(Datum arg)
 	w->label = psprintf("backfill " INT64_FORMAT, args->job);
 	pgm_shared_set_pending(args->database, true);
 	pgstat_report_activity(STATE_RUNNING, w->label);
-	run_transaction(w, begin_work);
+	pgm_worker_run(w, begin_work);
 	if (w->number == 0)
 		proc_exit(0);
 	pgstat_report_activity(STATE_RUNNING, w->label);
@@ -677,6 +450,6 @@ pgmigrate_lane_main(Datum arg)
 	pgm_hold_release_lane(w->job_id, w->number);
 	if (w->slot >= 0)
 		pgm_hold_release_slot(w->slot);
-	run_transaction(w, start_others);
+	pgm_worker_run(w, pgm_pause_start_others);
 	proc_exit(0);
 }
