@@ -48,7 +48,7 @@ SELECT migrate.backfill('t', 'n = n + 1', name => 'by key', batch_rows => 100) A
 SELECT migrate.pause('by key');
 COMMIT;
 SELECT migrate.backfill_batch(:key);
-SELECT rows, strategy FROM migrate.estimate(:key);
+SELECT strategy, rows > 0 AS rows FROM migrate.estimate(:key);
 CALL migrate.finish('by key');
 
 -- partitions and children are added up

@@ -15,3 +15,4 @@ build || { cat "$WORK/build.log" >&2; die "the build failed"; }
 cd "$SRC"
 export BINDIR WORK
 as_user bash test/bench/run.sh "$@"
+if [ -n "${PLOTS:-}" ]; then cp "$WORK"/results/*.svg "$TOP/doc/"; fi

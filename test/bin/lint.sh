@@ -168,19 +168,20 @@ places()
 	text_files | xargs -0 grep -nIE '(^|[^[:alnum:]_./$}])/(work|home|root|Users)/' || true
 	text_files | xargs -0 grep -nIoE \
 		'https?://[^/ "<>)]+|[a-z0-9.-]+\.(debian|ubuntu)\.(org|com)' |
-		grep -vE '://(www\.|wiki\.|git\.)?postgresql\.org$|://(www\.)?pgxn\.org$|://github\.com$|://badge\.fury\.io$|://semver\.org$|://keepachangelog\.com$|://www\.pgbouncer\.org$' || true
+		grep -vE '://(www\.|wiki\.|git\.)?postgresql\.org$|://(www\.)?pgxn\.org$|://github\.com$|://badge\.fury\.io$|://semver\.org$|://keepachangelog\.com$|://www\.pgbouncer\.org$|://www\.w3\.org$' || true
 }
 
 shell()
 {
 	local file
 
-	for file in test/bin/*.sh .ci/run; do
+	for file in test/bin/*.sh test/bench/*.sh .ci/run; do
 		bash -n "$file"
-		[ "$file" = test/bin/lib.sh ] || [ -x "$file" ] || echo "$file cannot be executed"
+		case $file in test/bench/* | test/bin/lib.sh) continue ;; esac
+		[ -x "$file" ] || echo "$file cannot be executed"
 	done
 	if command -v shellcheck >/dev/null 2>&1; then
-		shellcheck -x test/bin/*.sh .ci/run
+		shellcheck -x test/bin/*.sh test/bench/*.sh .ci/run
 	fi
 	for file in test/bin/*.pl; do
 		perl -wc "$file" 2>&1 | grep -v 'syntax OK$' || true

@@ -52,7 +52,7 @@ my $in_time = poll(sub {
 		$most{$table} = $anon if defined $first{$table} && $anon > ($most{$table} // 0);
 	}
 	return !%open;
-}, 600);
+}, 300);
 ok(defined $in_time, 'the backfills end');
 foreach my $table (sort keys %job)
 {
