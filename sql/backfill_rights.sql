@@ -81,7 +81,9 @@ SELECT a, count(*) FROM owned GROUP BY a;
 CREATE TABLE secret (v text);
 INSERT INTO secret VALUES ('secret');
 SELECT migrate.backfill('owned', 'a = (SELECT v FROM bf.secret)', 'a IS NULL');
+BEGIN;
 SELECT migrate.backfill('owned', 'a = ''x''', hold_when => 'EXISTS (SELECT FROM bf.secret)');
+ROLLBACK;
 -- an owner who may not log in
 UPDATE owned SET a = NULL;
 SELECT migrate.backfill('grouped', 'a = bf.who()', 'a IS NULL', name => 'no login') IS NOT NULL AS queued;
@@ -172,7 +174,6 @@ UPDATE migrate.backfill_job SET run_as = 'regress_migrate_super';
 DELETE FROM migrate.backfill_lane;
 TRUNCATE migrate.backfill_leaf;
 INSERT INTO migrate.backfill_bad_row SELECT * FROM migrate.backfill_bad_row;
-UPDATE migrate.backfill_history SET state = 'queued';
 RESET ROLE;
 
 -- rights that are taken away meanwhile: the next batch sees that
@@ -195,7 +196,9 @@ ALTER TABLE owned OWNER TO regress_migrate_owner;
 DROP ROLE regress_migrate_gone;
 SELECT migrate.alter_backfill(id, reset => '{not_before}') FROM migrate.backfill_history WHERE name = 'gone';
 SELECT migrate.resume('gone');
-SELECT pg_sleep(0.2);
+\set VERBOSITY terse
+CALL migrate.wait('gone', '10 s');
+\set VERBOSITY default
 SELECT name, run_as, state FROM migrate.backfill_history WHERE name = 'gone';
 SELECT migrate.cancel('gone');
 

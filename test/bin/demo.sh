@@ -50,6 +50,23 @@ as_user "$BINDIR/createdb" demo
 say
 as_user "$BINDIR/psql" -X -a -v ON_ERROR_STOP=1 -P pager=off -d demo \
 	-f "$SRC/test/bin/demo.sql" 2>&1 </dev/null
+say
+say "-- 7. A table of two million rows, with an application at work on it."
+sql()
+{
+	as_user "$BINDIR/psql" -X -v ON_ERROR_STOP=1 -P pager=off -d demo "$@" 2>&1 </dev/null
+}
+sql -q -c "CREATE TABLE customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		first_name text NOT NULL, last_name text NOT NULL, visits integer NOT NULL DEFAULT 0)" \
+	-c "INSERT INTO customer (first_name, last_name)
+		SELECT 'First' || i % 1000, 'Last' || i % 777 FROM generate_series(1, 2000000) i" \
+	-c "ALTER TABLE customer ADD COLUMN full_name text" -c "VACUUM ANALYZE customer"
+as_user "$BINDIR/pgbench" -n -c 2 -R 200 -T 600 -f "$SRC/test/bin/demo_load.sql" demo \
+	>"$WORK/load.log" 2>&1 </dev/null &
+load=$!
+sql -a -f "$SRC/test/bin/demo_backfill.sql"
+kill "$load" 2>/dev/null || true
+wait "$load" 2>/dev/null || true
 trap - EXIT INT TERM HUP
 say
 say "The server stays up until \"make demo-stop\". To look around:"
