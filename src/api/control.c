@@ -135,7 +135,7 @@ pgmigrate_resume(PG_FUNCTION_ARGS)
 	bring_here(job);
 	if (job->state == PGM_JOB_PAUSED || job->state == PGM_JOB_SUSPENDED)
 	{
-		pgm_store_clear_crashes(job->id);
+		pgm_store_clear_crashes(job->id, -1);
 		pgm_store_set_job_state(job->id, PGM_JOB_QUEUED, "");
 	}
 	start_workers(job);

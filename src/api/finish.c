@@ -64,6 +64,7 @@ pgmigrate_backfill_batch(PG_FUNCTION_ARGS)
 
 	lane = pgm_lane_create(id, 0, CurrentMemoryContext);
 	pgm_lane_set_one_by_one(lane);
+	pgm_lane_set_runs_paused(lane, true);
 	do
 		step = pgm_lane_step(lane);
 	while (step == PGM_STEP_AGAIN);
@@ -151,9 +152,10 @@ clean(PgmLane *lane)
 }
 
 /*
- * See that the caller may run the job, and that it is shown as running.
+ * See that the caller may run the job, and that it is shown as running.  Returns
+ * whether it is paused, which does not keep the caller from running it.
  */
-static void
+static bool
 begin_job(int64 id)
 {
 	const bool	for_update = true;
@@ -166,10 +168,8 @@ begin_job(int64 id)
 				 errmsg("cannot finish backfill \"%s\", which is %s", job->name,
 						pgm_job_state_name(job->state))));
 	if (job->state == PGM_JOB_QUEUED)
-	{
 		(void) pgm_store_start_job(id);
-		pgm_store_clear_crashes(id);
-	}
+	return job->state == PGM_JOB_PAUSED;
 }
 
 /*
@@ -194,7 +194,7 @@ fail_job(int64 id)
  * Step after step, until nothing is left or the job is not to be run any more.
  */
 static void
-run_steps(int64 id)
+run_steps(int64 id, bool paused)
 {
 	PgmLane    *lane = pgm_lane_create(id, 0, PortalContext);
 	MemoryContext cxt = AllocSetContextCreate(PortalContext, "pgmigrate step",
@@ -203,6 +203,7 @@ run_steps(int64 id)
 	int			failures = 0;
 
 	pgm_lane_set_at_once(lane);
+	pgm_lane_set_runs_paused(lane, paused);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -234,6 +235,7 @@ Datum
 pgmigrate_finish(PG_FUNCTION_ARGS)
 {
 	int64		id;
+	bool		paused;
 
 	pgm_args_check_count(fcinfo, 1);
 	pgm_job_check_nonatomic(fcinfo, "CALL migrate.finish()");
@@ -241,7 +243,7 @@ pgmigrate_finish(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	id = pgm_job_argument(fcinfo);
-	begin_job(id);
+	paused = begin_job(id);
 	PopActiveSnapshot();
 	SPI_commit();
 
@@ -251,7 +253,7 @@ pgmigrate_finish(PG_FUNCTION_ARGS)
 				 errmsg("another session runs batches of backfill " INT64_FORMAT, id)));
 	PG_TRY();
 	{
-		run_steps(id);
+		run_steps(id, paused);
 	}
 	PG_FINALLY();
 	{

@@ -178,6 +178,7 @@ typedef enum PgmRemedy
 extern PgmLane *pgm_lane_create(int64 job, int lane, MemoryContext parent);
 extern void pgm_lane_set_one_by_one(PgmLane *lane);
 extern void pgm_lane_set_at_once(PgmLane *lane);
+extern void pgm_lane_set_runs_paused(PgmLane *lane, bool value);
 extern void pgm_lane_destroy(PgmLane *lane);
 extern PgmStep pgm_lane_step(PgmLane *lane);
 extern void pgm_lane_committed(PgmLane *lane, double ms);

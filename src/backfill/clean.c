@@ -55,6 +55,8 @@ typedef struct DeadRows
 	ItemPointerData *tids;
 	int			count;
 	int			room;
+	BlockNumber first_block;	/* of the first and the last of them */
+	BlockNumber last_block;
 	int			seen;			/* entries since the last look */
 } DeadRows;
 
@@ -135,7 +137,11 @@ find_dead_rows(DeadRows *dead, Relation rel, const PgmClean *clean)
 			UnlockReleaseBuffer(buffer);
 		}
 	}
+	if (dead->count == 0)
+		return;
 	qsort(dead->tids, dead->count, sizeof(ItemPointerData), compare_tids);
+	dead->first_block = ItemPointerGetBlockNumber(&dead->tids[0]);
+	dead->last_block = ItemPointerGetBlockNumber(&dead->tids[dead->count - 1]);
 }
 
 /*
@@ -157,6 +163,10 @@ is_dead(ItemPointer tid, void *state)
 					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 					 errmsg("another session waits for the table")));
 	}
+	/* most entries are about other parts of the table */
+	if (ItemPointerGetBlockNumberNoCheck(tid) < dead->first_block ||
+		ItemPointerGetBlockNumberNoCheck(tid) > dead->last_block)
+		return false;
 	return bsearch(tid, dead->tids, dead->count, sizeof(ItemPointerData),
 				   compare_tids) != NULL;
 }

@@ -124,6 +124,6 @@ pgm_job_reopen(const PgmJob *job)
 		foreach(lc, pgm_store_fetch_leaves(job->id, for_update))
 			restart_leaf(job, (PgmLeaf *) lfirst(lc));
 	}
-	pgm_store_clear_crashes(job->id);
+	pgm_store_clear_crashes(job->id, -1);
 	pgm_store_set_job_state(job->id, PGM_JOB_QUEUED, "");
 }

@@ -255,7 +255,7 @@ pgm_key_batch(PgmLane *lane, Relation rel)
 
 	while (done < rows && !last)
 	{
-		int			want = Min(rows - done, PGM_SLICE_ROWS * 2);
+		int			want = Min(rows - done, PGM_SLICE_ROWS);
 		List	   *to = pgm_key_nth(lane, row->from_key, row->to_key, want);
 
 		last = to == NIL;

@@ -90,6 +90,15 @@ pgm_lane_set_at_once(PgmLane *lane)
 	lane->at_once = true;
 }
 
+/*
+ * Whether the lane goes on with a job that is paused, since the caller knows.
+ */
+void
+pgm_lane_set_runs_paused(PgmLane *lane, bool value)
+{
+	lane->runs_paused = value;
+}
+
 void
 pgm_lane_destroy(PgmLane *lane)
 {
@@ -137,7 +146,7 @@ load_job(PgmLane *lane)
 			pgm_pace_limit(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane->job));
 	}
 	return lane->job->state == PGM_JOB_RUNNING || lane->job->state == PGM_JOB_QUEUED ||
-		(lane->lane == 0 && lane->job->state == PGM_JOB_PAUSED);
+		(lane->runs_paused && lane->job->state == PGM_JOB_PAUSED);
 }
 
 static List *
@@ -285,6 +294,8 @@ record_batch(PgmLane *lane, const WalUsage *wal, int64 dirtied, int64 hot, doubl
 	c->busy_ms += ms;
 	lane->row.piece_rows += lane->batch.changed - lane->batch.again;
 	lane->row.batch_rows = pgm_pace_rows(&lane->pace);
+	if (lane->batch.changed > 0)
+		lane->row.crashes = 0;
 	lane->wal_bytes = pgWalUsage.wal_bytes - wal->wal_bytes;
 	c->retries += lane->pending.retries;
 	c->lock_wait_ms += lane->pending.lock_wait_ms;

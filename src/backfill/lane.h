@@ -17,7 +17,7 @@
 #define PGM_SPANS	4
 
 /* Rows that are changed before we look whether somebody waits for us. */
-#define PGM_SLICE_ROWS	256
+#define PGM_SLICE_ROWS	512
 
 /* Where a lane is in a piece that is a range of pages. */
 typedef struct PgmPages
@@ -84,6 +84,7 @@ struct PgmLane
 	bool		row_loaded;
 	bool		one_by_one;		/* forgets all but its row after each batch */
 	bool		at_once;		/* checks constraints at each statement */
+	bool		runs_paused;	/* also a job that is paused */
 
 	/* What belongs to the leaf of the piece; leaf is 0 if nothing is set up. */
 	int			leaf;

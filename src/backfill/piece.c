@@ -171,6 +171,7 @@ adopt_piece(PgmLane *lane)
 		row->piece_units = other->piece_units;
 		row->piece_done = other->piece_done;
 		row->piece_rows = other->piece_rows;
+		row->crashes = Max(row->crashes, other->crashes);
 		pgm_store_drop_piece(lane->job_id, other->lane);
 		return true;
 	}

@@ -43,7 +43,6 @@ CREATE TABLE migrate.backfill_job (
 	started_at timestamptz,
 	finished_at timestamptz,
 	due_at timestamptz,
-	crashes integer NOT NULL DEFAULT 0,
 	sqlstate text,
 	error text
 ) WITH (fillfactor = 50);
@@ -85,7 +84,6 @@ COMMENT ON COLUMN migrate.backfill_job.submitted_at IS 'when it was submitted';
 COMMENT ON COLUMN migrate.backfill_job.started_at IS 'when its first batch began';
 COMMENT ON COLUMN migrate.backfill_job.finished_at IS 'when it ended';
 COMMENT ON COLUMN migrate.backfill_job.due_at IS 'when its next worker is to start; NULL: at once';
-COMMENT ON COLUMN migrate.backfill_job.crashes IS 'starts since the last batch that was committed';
 COMMENT ON COLUMN migrate.backfill_job.sqlstate IS 'SQLSTATE of the error that stopped it';
 COMMENT ON COLUMN migrate.backfill_job.error IS 'message of that error';
 
@@ -136,6 +134,7 @@ CREATE TABLE migrate.backfill_lane (
 	phase text NOT NULL DEFAULT 'starting',
 	reason text NOT NULL DEFAULT '',
 	packing text NOT NULL DEFAULT '',
+	crashes integer NOT NULL DEFAULT 0,
 	batch_rows integer NOT NULL DEFAULT 0,
 	batches bigint NOT NULL DEFAULT 0,
 	rows bigint NOT NULL DEFAULT 0,
@@ -167,6 +166,7 @@ COMMENT ON COLUMN migrate.backfill_lane.piece_rows IS 'rows changed in the piece
 COMMENT ON COLUMN migrate.backfill_lane.phase IS 'what the lane does';
 COMMENT ON COLUMN migrate.backfill_lane.reason IS 'why it is slow or waits, in words';
 COMMENT ON COLUMN migrate.backfill_lane.packing IS 'why rows are not updated in place on their pages, in words';
+COMMENT ON COLUMN migrate.backfill_lane.crashes IS 'starts of its worker since the last batch that was committed';
 COMMENT ON COLUMN migrate.backfill_lane.batch_rows IS 'rows that a batch is meant to have now';
 COMMENT ON COLUMN migrate.backfill_lane.batches IS 'batches committed';
 COMMENT ON COLUMN migrate.backfill_lane.rows IS 'rows changed';

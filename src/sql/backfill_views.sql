@@ -344,7 +344,7 @@ SELECT j.id,
 	lane.lock_wait_ms,
 	lane.throttle_ms,
 	lane.packing,
-	j.crashes,
+	lane.crashes,
 	j.sqlstate,
 	j.error
 FROM migrate.backfill_job j
@@ -361,7 +361,8 @@ FROM migrate.backfill_job j
 			COALESCE(pg_catalog.sum(l.busy_ms), 0) AS busy_ms,
 			COALESCE(pg_catalog.sum(l.lock_wait_ms), 0) AS lock_wait_ms,
 			COALESCE(pg_catalog.sum(l.throttle_ms), 0) AS throttle_ms,
-			COALESCE(pg_catalog.max(l.packing), '') AS packing
+			COALESCE(pg_catalog.max(l.packing), '') AS packing,
+			COALESCE(pg_catalog.max(l.crashes), 0) AS crashes
 		FROM migrate.backfill_lane l
 		WHERE l.job_id OPERATOR(pg_catalog.=) j.id
 	) lane ON true
@@ -403,7 +404,7 @@ COMMENT ON COLUMN migrate.backfill_history.busy_ms IS 'time that its lanes spent
 COMMENT ON COLUMN migrate.backfill_history.lock_wait_ms IS 'time of batches that were lost to locks';
 COMMENT ON COLUMN migrate.backfill_history.throttle_ms IS 'time that its lanes waited because of limits, added up';
 COMMENT ON COLUMN migrate.backfill_history.packing IS 'why rows were not updated in place on their pages, in the words of one lane; empty if they were';
-COMMENT ON COLUMN migrate.backfill_history.crashes IS 'starts since the last batch that was committed';
+COMMENT ON COLUMN migrate.backfill_history.crashes IS 'starts of a worker since the last batch of its lane that was committed';
 COMMENT ON COLUMN migrate.backfill_history.sqlstate IS 'SQLSTATE of the error that stopped it';
 COMMENT ON COLUMN migrate.backfill_history.error IS 'message of that error';
 

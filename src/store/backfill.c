@@ -33,8 +33,7 @@ enum
 	COL_KEY_COLUMNS, COL_SEARCH_PATH, COL_LANES, COL_BATCH_ROWS, COL_BATCH_MS, COL_WINDOW,
 	COL_NOT_BEFORE, COL_PRIORITY, COL_MAX_BAD_ROWS, COL_MAX_LAG, COL_MAX_WAL_RATE, COL_DUTY,
 	COL_HOLD_WHEN, COL_VACUUM_ANALYZE, COL_SUBMITTED_BY, COL_SUBMITTED_BY_OID,
-	COL_SUBMITTED_IN, COL_DATABASE, COL_RUN_AS, COL_RUN_AS_OID, COL_STARTED_AT, COL_CRASHES,
-	COL_XMIN
+	COL_SUBMITTED_IN, COL_DATABASE, COL_RUN_AS, COL_RUN_AS_OID, COL_STARTED_AT, COL_XMIN
 };
 
 static List *
@@ -89,7 +88,6 @@ pgm_store_read_job(int row)
 	job->run_as = pgm_query_text(row, COL_RUN_AS);
 	job->run_as_oid = pgm_query_oid(row, COL_RUN_AS_OID);
 	job->started_at = pgm_query_time(row, COL_STARTED_AT);
-	job->crashes = pgm_query_int(row, COL_CRASHES, 0);
 	job->version = (TransactionId) pgm_query_oid(row, COL_XMIN);
 	return job;
 }
@@ -350,16 +348,15 @@ run_on_job(PgmQuery *query, int64 id)
 }
 
 /*
- * Record that a worker begins with a job, before it does anything: what is not
- * followed by pgm_store_clear_crashes() was a crash.  Returns false if the job is
- * not to be run (any more).
+ * Record that somebody works on a job.  Returns false if the job is not to be run
+ * (any more).
  */
 bool
 pgm_store_start_job(int64 id)
 {
 	static PgmQuery query = {
 		"UPDATE migrate.backfill_job j SET state = 'running', reason = '', due_at = NULL,"
-		" crashes = j.crashes + 1, started_at = coalesce(j.started_at, clock_timestamp())"
+		" started_at = coalesce(j.started_at, clock_timestamp())"
 		" FROM migrate.backfill_job o WHERE j.id = $1 AND o.id = j.id"
 		" AND j.state IN ('queued', 'running')"
 		" RETURNING o.state = 'queued', j.name",
@@ -388,17 +385,6 @@ pgm_store_set_started(int64 id)
 	static PgmQuery query = {
 		"UPDATE migrate.backfill_job SET started_at = clock_timestamp()"
 		" WHERE id = $1 AND started_at IS NULL",
-		SPI_OK_UPDATE, 1, {INT8OID}
-	};
-
-	run_on_job(&query, id);
-}
-
-void
-pgm_store_clear_crashes(int64 id)
-{
-	static PgmQuery query = {
-		"UPDATE migrate.backfill_job SET crashes = 0 WHERE id = $1 AND crashes <> 0",
 		SPI_OK_UPDATE, 1, {INT8OID}
 	};
 
@@ -436,7 +422,7 @@ pgm_store_set_job_here(const PgmJob *job)
 {
 	static PgmQuery query = {
 		"UPDATE migrate.backfill_job SET submitted_in = $2, database = $3, relid = $4,"
-		" run_as_oid = $5, submitted_by_oid = $6, crashes = 0 WHERE id = $1",
+		" run_as_oid = $5, submitted_by_oid = $6 WHERE id = $1",
 		SPI_OK_UPDATE, 6, {INT8OID, INT8OID, OIDOID, OIDOID, OIDOID, OIDOID}
 	};
 	PgmQueryScope scope;

@@ -60,7 +60,6 @@ typedef struct PgmJob
 	char	   *run_as;
 	Oid			run_as_oid;
 	TimestampTz started_at;		/* 0: not yet */
-	int			crashes;
 	TransactionId version;		/* changes with the row */
 } PgmJob;
 
@@ -116,6 +115,7 @@ typedef struct PgmLaneRow
 	const char *phase;
 	char		reason[256];
 	char		packing[256];
+	int			crashes;		/* starts without a batch */
 	int			batch_rows;
 	PgmCounters counters;
 	double		rate;
@@ -153,7 +153,6 @@ extern void pgm_store_fail_job(int64 id, PgmJobState state, const char *reason,
 							   const char *sqlstate, const char *error);
 extern bool pgm_store_start_job(int64 id);
 extern void pgm_store_set_started(int64 id);
-extern void pgm_store_clear_crashes(int64 id);
 extern void pgm_store_set_job_due(int64 id, TimestampTz due_at, const char *reason);
 extern void pgm_store_set_job_here(const PgmJob *job);
 extern void pgm_store_set_limits(const PgmJob *job);
@@ -175,6 +174,8 @@ extern void pgm_store_save_lane(const PgmLaneRow *lane);
 extern List *pgm_store_other_pieces(int64 job, int lane);
 extern void pgm_store_drop_piece(int64 job, int lane);
 extern void pgm_store_set_lane_reason(int64 job, int lane, const char *phase, const char *reason);
+extern int	pgm_store_begin_lane(int64 job, int lane);
+extern void pgm_store_clear_crashes(int64 job, int lane);
 extern void pgm_store_add_lost(int64 job, int lane, const PgmCounters *lost);
 extern void pgm_store_sum_lanes(int64 job, PgmCounters *sum);
 

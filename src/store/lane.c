@@ -237,14 +237,15 @@ pgm_store_pieces_open(int64 job, int leaf)
 #define LANE_COLUMNS \
 	"n.lane, n.leaf, n.pass, n.from_block, n.to_block, n.from_key, n.to_key, n.piece_units," \
 	" n.piece_done, n.piece_rows, n.batch_rows, n.batches, n.rows, n.hot_rows, n.bad_rows," \
-	" n.retries, n.pages, n.wal_bytes, n.wal_fpi, n.busy_ms, n.lock_wait_ms, n.throttle_ms"
+	" n.retries, n.pages, n.wal_bytes, n.wal_fpi, n.busy_ms, n.lock_wait_ms, n.throttle_ms," \
+	" n.crashes"
 
 enum
 {
 	COL_LANE = 1, COL_LEAF, COL_PASS, COL_FROM_BLOCK, COL_TO_BLOCK, COL_FROM_KEY, COL_TO_KEY,
 	COL_PIECE_UNITS, COL_PIECE_DONE, COL_PIECE_ROWS, COL_BATCH_ROWS, COL_BATCHES, COL_ROWS,
 	COL_HOT_ROWS, COL_BAD_ROWS, COL_RETRIES, COL_PAGES, COL_WAL_BYTES, COL_WAL_FPI,
-	COL_BUSY_MS, COL_LOCK_WAIT_MS, COL_THROTTLE_MS
+	COL_BUSY_MS, COL_LOCK_WAIT_MS, COL_THROTTLE_MS, COL_CRASHES
 };
 
 static void
@@ -263,6 +264,7 @@ read_lane(int row, PgmLaneRow *lane)
 	lane->piece_done = pgm_query_float(row, COL_PIECE_DONE, 0);
 	lane->piece_rows = pgm_query_int64(row, COL_PIECE_ROWS, 0);
 	lane->batch_rows = pgm_query_int(row, COL_BATCH_ROWS, 0);
+	lane->crashes = pgm_query_int(row, COL_CRASHES, 0);
 	c->batches = pgm_query_int64(row, COL_BATCHES, 0);
 	c->rows = pgm_query_int64(row, COL_ROWS, 0);
 	c->hot_rows = pgm_query_int64(row, COL_HOT_ROWS, 0);
@@ -329,18 +331,18 @@ pgm_store_save_lane(const PgmLaneRow *lane)
 		" piece_rows = $11, phase = $12, reason = $13, packing = $14, batch_rows = $15,"
 		" batches = $16, rows = $17, hot_rows = $18, bad_rows = $19, retries = $20,"
 		" pages = $21, wal_bytes = $22, wal_fpi = $23, busy_ms = $24, lock_wait_ms = $25,"
-		" throttle_ms = $26, rate = $27, updated_at = clock_timestamp()"
+		" throttle_ms = $26, rate = $27, crashes = $28, updated_at = clock_timestamp()"
 		" WHERE job_id = $1 AND lane = $2",
-		SPI_OK_UPDATE, 27,
+		SPI_OK_UPDATE, 28,
 		{INT8OID, INT4OID, INT4OID, INT4OID, INT8OID, INT8OID, TEXTARRAYOID, TEXTARRAYOID,
 			INT8OID, FLOAT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID,
 			INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, FLOAT8OID, FLOAT8OID,
-		FLOAT8OID, FLOAT8OID}
+		FLOAT8OID, FLOAT8OID, INT4OID}
 	};
 	const PgmCounters *c = &lane->counters;
 	PgmQueryScope scope;
-	Datum		values[27];
-	char		nulls[28] = "                           ";
+	Datum		values[28];
+	char		nulls[29] = "                            ";
 
 	values[0] = Int64GetDatum(lane->job);
 	values[1] = Int32GetDatum(lane->lane);
@@ -369,6 +371,7 @@ pgm_store_save_lane(const PgmLaneRow *lane)
 	values[24] = Float8GetDatum(c->lock_wait_ms);
 	values[25] = Float8GetDatum(c->throttle_ms);
 	values[26] = Float8GetDatum(lane->rate);
+	values[27] = Int32GetDatum(lane->crashes);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, nulls);
 	if (SPI_processed != 1)
@@ -455,6 +458,52 @@ pgm_store_set_lane_reason(int64 job, int lane, const char *phase, const char *re
 	values[1] = Int32GetDatum(lane);
 	values[2] = CStringGetTextDatum(phase);
 	values[3] = CStringGetTextDatum(reason);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
+
+/*
+ * Record that a worker begins with a lane, before it does anything, and return
+ * how often that has happened since the lane's last batch.
+ */
+int
+pgm_store_begin_lane(int64 job, int lane)
+{
+	static PgmQuery query = {
+		"INSERT INTO migrate.backfill_lane AS n (job_id, lane, crashes) VALUES ($1, $2, 1)"
+		" ON CONFLICT (job_id, lane) DO UPDATE SET crashes = n.crashes + 1 RETURNING n.crashes",
+		SPI_OK_INSERT_RETURNING, 2, {INT8OID, INT4OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[2];
+	int			count;
+
+	values[0] = Int64GetDatum(job);
+	values[1] = Int32GetDatum(lane);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	count = pgm_query_int(0, 1, 0);
+	pgm_query_end(&scope);
+	return count;
+}
+
+/*
+ * The starts were no crashes: those of one lane, or of all if it is -1.
+ */
+void
+pgm_store_clear_crashes(int64 job, int lane)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.backfill_lane SET crashes = 0"
+		" WHERE job_id = $1 AND (lane = $2 OR $2 = -1) AND crashes <> 0",
+		SPI_OK_UPDATE, 2, {INT8OID, INT4OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(job);
+	values[1] = Int32GetDatum(lane);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
 	pgm_query_end(&scope);

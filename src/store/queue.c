@@ -4,8 +4,8 @@
  *	  Which backfills are to run in this database.
  *
  * A row alone never starts anything: only jobs that were submitted in this
- * cluster and database count, so that a restored or copied database does not go
- * on with what ran in the original.
+ * cluster and database count, so that a restored database does not go on with
+ * what ran in the original.
  *
  * IDENTIFICATION
  *	  src/store/queue.c
@@ -59,8 +59,8 @@ pgm_store_fetch_due_jobs(void)
 }
 
 /*
- * Suspend what came here with a dump or a copy of files: what ran in production
- * must not go on by itself in a copy of it.
+ * Suspend what came here with a dump: what ran in production must not go on by
+ * itself in a copy of it.
  */
 void
 pgm_store_suspend_foreign_jobs(void)

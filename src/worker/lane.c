@@ -140,26 +140,32 @@ begin_work(void *arg)
 										   pgm_backfill_max_workers));
 		return;
 	}
-	if (job->crashes >= MAX_CRASHES)
-	{
-		pgm_store_set_job_state(job->id, PGM_JOB_SUSPENDED,
-								psprintf("its worker ended %d times without finishing a batch", job->crashes));
-		report_state(w, "suspended, since its workers end without finishing a batch");
-		return;
-	}
 	w->number = take_lane(job);
 }
 
 /*
- * Count the start of the job.
+ * Count the start of the lane, and give up if it was one too many.
  */
 static void
 start_job(void *arg)
 {
 	PgmWorker  *w = (PgmWorker *) arg;
+	int			starts;
 
 	if (!pgm_extension_share() || !pgm_store_start_job(w->job_id))
+	{
 		w->step = PGM_STEP_STOPPED;
+		return;
+	}
+	starts = pgm_store_begin_lane(w->job_id, w->number);
+	if (starts <= MAX_CRASHES)
+		return;
+	pgm_store_set_job_state(w->job_id, PGM_JOB_SUSPENDED,
+							psprintf("its worker ended %d times without finishing a batch",
+									 starts - 1));
+	report_state(w, "suspended, since its workers end without finishing a batch");
+	w->step = PGM_STEP_STOPPED;
+	w->cleared = true;
 }
 
 static void
@@ -173,12 +179,7 @@ do_step(void *arg)
 	job = pgm_lane_job(w->lane);
 	/* paused and resumed while we were at work */
 	if (job != NULL && job->state == PGM_JOB_QUEUED && w->step < PGM_STEP_STOPPED)
-	{
 		(void) pgm_store_start_job(w->job_id);
-		w->cleared = false;
-	}
-	if (w->step == PGM_STEP_ROWS && !w->cleared)
-		pgm_store_clear_crashes(w->job_id);
 }
 
 static void
@@ -381,7 +382,7 @@ clear_starts(void *arg)
 	PgmWorker  *w = (PgmWorker *) arg;
 
 	if (pgm_extension_share())
-		pgm_store_clear_crashes(w->job_id);
+		pgm_store_clear_crashes(w->job_id, w->number);
 }
 
 static void
@@ -408,8 +409,7 @@ run_lane(PgmWorker *w)
 		if (!w->started)
 		{
 			w->started = true;
-			if (w->number == 1)
-				pgm_worker_run(w, start_job);
+			pgm_worker_run(w, start_job);
 			if (w->step == PGM_STEP_STOPPED)
 				break;
 		}

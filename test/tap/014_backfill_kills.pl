@@ -79,7 +79,7 @@ sub look
 {
 	my ($go_on) = @_;
 	my $rows = try_sql($node, q(SELECT s.name, s.number, p.state, p.percent, j.crashes, p.reason FROM submitted s
-		JOIN migrate.progress p ON p.id = s.job JOIN migrate.backfill_job j ON j.id = s.job
+		JOIN migrate.progress p ON p.id = s.job JOIN migrate.backfill_history j ON j.id = s.job
 		WHERE s.job IN (SELECT max(job) FROM submitted GROUP BY name))) // return 0;
 	my %seen;
 
