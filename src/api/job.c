@@ -97,9 +97,12 @@ pgm_job_is_pinned(Oid role)
 	if (PGM_WORKER_AS_ANY_ROLE != 0)
 		return false;
 	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
-	can_login = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role with OID %u does not exist", role)));
+	can_login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
 	return !can_login;
 }
 

@@ -110,7 +110,7 @@ pgm_job_relocate_leaves(const PgmJob *job)
 
 /*
  * Queue a job again that has failed, or that is done but for rows that were put
- * aside.  By pages, these are tried again.
+ * aside.  By pages, these are tried again; by key, the marker has passed them.
  */
 void
 pgm_job_reopen(const PgmJob *job)
@@ -118,9 +118,9 @@ pgm_job_reopen(const PgmJob *job)
 	const bool	for_update = true;
 	ListCell   *lc;
 
+	pgm_store_delete_bad_rows(job->id, !job->by_key);
 	if (!job->by_key)
 	{
-		pgm_store_delete_bad_rows(job->id);
 		foreach(lc, pgm_store_fetch_leaves(job->id, for_update))
 			restart_leaf(job, (PgmLeaf *) lfirst(lc));
 	}

@@ -223,8 +223,6 @@ begin_piece(PgmLane *lane)
 
 	if (!pgm_leaf_open(lane, find_leaf(lane)))
 		return;
-	if (lane->job->started_at == 0)
-		pgm_store_set_started(lane->job_id);
 	old = MemoryContextSwitchTo(lane->piece_cxt);
 	lane->bad_rows = pgm_store_fetch_bad_rows(lane->job_id, lane->leaf_relid);
 	MemoryContextSwitchTo(old);
@@ -469,7 +467,7 @@ pgm_lane_committed(PgmLane *lane, double ms)
 	update_rate(lane, GetCurrentTimestamp());
 	if (lane->batch.bad > 0)
 		lane->careful = CAREFUL_BATCHES;
-	else if (lane->careful > 0)
+	else if (lane->careful > 0 && lane->batch.changed > 0)
 		lane->careful--;
 	if (lane->skip_locked > 0)
 		lane->skip_locked--;

@@ -68,11 +68,11 @@ COMMENT ON FUNCTION migrate.cancel(text) IS 'end a backfill for good, with the s
 CREATE FUNCTION migrate.retry(id bigint) RETURNS text
 AS 'MODULE_PATHNAME', 'pgmigrate_retry'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION migrate.retry(bigint) IS 'go on with a backfill that failed, and try the rows again that it put aside';
+COMMENT ON FUNCTION migrate.retry(bigint) IS 'go on with a backfill that failed, and, by pages, try the rows again that it put aside';
 CREATE FUNCTION migrate.retry(name text) RETURNS text
 AS 'MODULE_PATHNAME', 'pgmigrate_retry'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION migrate.retry(text) IS 'go on with a backfill that failed, and try the rows again that it put aside';
+COMMENT ON FUNCTION migrate.retry(text) IS 'go on with a backfill that failed, and, by pages, try the rows again that it put aside';
 
 CREATE FUNCTION migrate.estimate(id bigint, OUT rows bigint, OUT duration interval,
 	OUT wal_bytes bigint, OUT locks text, OUT strategy text, OUT reason text, OUT sampled bigint)

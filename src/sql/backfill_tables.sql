@@ -40,7 +40,6 @@ CREATE TABLE migrate.backfill_job (
 	run_as text NOT NULL,
 	run_as_oid oid NOT NULL,
 	submitted_at timestamptz NOT NULL,
-	started_at timestamptz,
 	finished_at timestamptz,
 	due_at timestamptz,
 	sqlstate text,
@@ -81,7 +80,6 @@ COMMENT ON COLUMN migrate.backfill_job.database IS 'OID of the database in which
 COMMENT ON COLUMN migrate.backfill_job.run_as IS 'role that its workers connect as';
 COMMENT ON COLUMN migrate.backfill_job.run_as_oid IS 'OID of that role';
 COMMENT ON COLUMN migrate.backfill_job.submitted_at IS 'when it was submitted';
-COMMENT ON COLUMN migrate.backfill_job.started_at IS 'when its first batch began';
 COMMENT ON COLUMN migrate.backfill_job.finished_at IS 'when it ended';
 COMMENT ON COLUMN migrate.backfill_job.due_at IS 'when its next worker is to start; NULL: at once';
 COMMENT ON COLUMN migrate.backfill_job.sqlstate IS 'SQLSTATE of the error that stopped it';
@@ -148,6 +146,7 @@ CREATE TABLE migrate.backfill_lane (
 	lock_wait_ms double precision NOT NULL DEFAULT 0,
 	throttle_ms double precision NOT NULL DEFAULT 0,
 	rate double precision NOT NULL DEFAULT 0,
+	first_batch_at timestamptz,
 	updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	PRIMARY KEY (job_id, lane)
 ) WITH (fillfactor = 10);
@@ -180,6 +179,7 @@ COMMENT ON COLUMN migrate.backfill_lane.busy_ms IS 'time spent in batches';
 COMMENT ON COLUMN migrate.backfill_lane.lock_wait_ms IS 'time of batches that were lost to locks';
 COMMENT ON COLUMN migrate.backfill_lane.throttle_ms IS 'time it waited because of limits';
 COMMENT ON COLUMN migrate.backfill_lane.rate IS 'rows per second lately';
+COMMENT ON COLUMN migrate.backfill_lane.first_batch_at IS 'when its first batch was done, or NULL';
 COMMENT ON COLUMN migrate.backfill_lane.updated_at IS 'when it last wrote this row';
 
 CREATE TABLE migrate.backfill_bad_row (

@@ -25,7 +25,7 @@ WITH here AS MATERIALIZED (
 		CASE WHEN j.state OPERATOR(pg_catalog.=) ANY (ARRAY['queued', 'running'])
 				AND j.database OPERATOR(pg_catalog.<>) (SELECT h.oid FROM here h)
 			THEN 'suspended' ELSE j.state END AS state,
-		j.reason, j.relid, j.relation, j.strategy, j.batch_rows, j.started_at, j.error,
+		j.reason, j.relid, j.relation, j.strategy, j.batch_rows, j.error,
 		COALESCE(j.due_at OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp(), false) AS waits
 	FROM migrate.backfill_job j
 	WHERE (j.state OPERATOR(pg_catalog.<>) ALL (ARRAY['done', 'failed', 'cancelled'])
@@ -74,6 +74,7 @@ WITH here AS MATERIALIZED (
 		pg_catalog.string_agg(DISTINCT NULLIF(l.packing, ''), '; ') AS packing_ever,
 		COALESCE(pg_catalog.max(l.batch_rows) FILTER (WHERE l.runs), pg_catalog.max(l.batch_rows)) AS batch_rows,
 		pg_catalog.sum(l.rate) FILTER (WHERE l.runs) AS rate,
+		pg_catalog.min(l.first_batch_at) AS started_at,
 		pg_catalog.sum(l.rows)::bigint AS rows,
 		pg_catalog.sum(l.hot_rows)::bigint AS hot_rows,
 		pg_catalog.sum(l.bad_rows)::bigint AS bad_rows,
@@ -120,7 +121,7 @@ WITH here AS MATERIALIZED (
 	FROM leaf f
 	GROUP BY f.job_id
 ), shown AS (
-	SELECT j.id, j.name, j.relid, j.relation, j.started_at,
+	SELECT j.id, j.name, j.relid, j.relation, l.started_at,
 		h.oid AS datid,
 		h.datname,
 		COALESCE(w.pid, 0) AS pid,
@@ -305,12 +306,12 @@ SELECT j.id,
 	j.submitted_by,
 	j.run_as,
 	j.submitted_at,
-	j.started_at,
+	lane.started_at,
 	j.finished_at,
-	CASE WHEN j.started_at IS NULL THEN 0
+	CASE WHEN lane.started_at IS NULL THEN 0
 		ELSE GREATEST(0::double precision, pg_catalog.date_part('epoch',
 			COALESCE(j.finished_at, pg_catalog.statement_timestamp())
-				OPERATOR(pg_catalog.-) j.started_at)
+				OPERATOR(pg_catalog.-) lane.started_at)
 			OPERATOR(pg_catalog.*) 1000::double precision)
 		END AS duration_ms,
 	j.assign,
@@ -362,7 +363,8 @@ FROM migrate.backfill_job j
 			COALESCE(pg_catalog.sum(l.lock_wait_ms), 0) AS lock_wait_ms,
 			COALESCE(pg_catalog.sum(l.throttle_ms), 0) AS throttle_ms,
 			COALESCE(pg_catalog.max(l.packing), '') AS packing,
-			COALESCE(pg_catalog.max(l.crashes), 0) AS crashes
+			COALESCE(pg_catalog.max(l.crashes), 0) AS crashes,
+			pg_catalog.min(l.first_batch_at) AS started_at
 		FROM migrate.backfill_lane l
 		WHERE l.job_id OPERATOR(pg_catalog.=) j.id
 	) lane ON true

@@ -33,7 +33,7 @@ enum
 	COL_KEY_COLUMNS, COL_SEARCH_PATH, COL_LANES, COL_BATCH_ROWS, COL_BATCH_MS, COL_WINDOW,
 	COL_NOT_BEFORE, COL_PRIORITY, COL_MAX_BAD_ROWS, COL_MAX_LAG, COL_MAX_WAL_RATE, COL_DUTY,
 	COL_HOLD_WHEN, COL_VACUUM_ANALYZE, COL_SUBMITTED_BY, COL_SUBMITTED_BY_OID,
-	COL_SUBMITTED_IN, COL_DATABASE, COL_RUN_AS, COL_RUN_AS_OID, COL_STARTED_AT, COL_XMIN
+	COL_SUBMITTED_IN, COL_DATABASE, COL_RUN_AS, COL_RUN_AS_OID, COL_XMIN
 };
 
 static List *
@@ -87,7 +87,6 @@ pgm_store_read_job(int row)
 	job->database = pgm_query_oid(row, COL_DATABASE);
 	job->run_as = pgm_query_text(row, COL_RUN_AS);
 	job->run_as_oid = pgm_query_oid(row, COL_RUN_AS_OID);
-	job->started_at = pgm_query_time(row, COL_STARTED_AT);
 	job->version = (TransactionId) pgm_query_oid(row, COL_XMIN);
 	return job;
 }
@@ -334,19 +333,6 @@ pgm_store_set_job_state(int64 id, PgmJobState state, const char *reason)
 	pgm_store_fail_job(id, state, reason, NULL, NULL);
 }
 
-/* Run a query whose only argument is the id of a job. */
-static void
-run_on_job(PgmQuery *query, int64 id)
-{
-	PgmQueryScope scope;
-	Datum		values[1];
-
-	values[0] = Int64GetDatum(id);
-	pgm_query_begin(&scope);
-	pgm_query_run(query, values, NULL);
-	pgm_query_end(&scope);
-}
-
 /*
  * Record that somebody works on a job.  Returns false if the job is not to be run
  * (any more).
@@ -355,8 +341,7 @@ bool
 pgm_store_start_job(int64 id)
 {
 	static PgmQuery query = {
-		"UPDATE migrate.backfill_job j SET state = 'running', reason = '', due_at = NULL,"
-		" started_at = coalesce(j.started_at, clock_timestamp())"
+		"UPDATE migrate.backfill_job j SET state = 'running', reason = '', due_at = NULL"
 		" FROM migrate.backfill_job o WHERE j.id = $1 AND o.id = j.id"
 		" AND j.state IN ('queued', 'running')"
 		" RETURNING o.state = 'queued', j.name",
@@ -374,21 +359,6 @@ pgm_store_start_job(int64 id)
 		pgm_store_notify_state(id, pgm_query_text(0, 2), PGM_JOB_RUNNING, "");
 	pgm_query_end(&scope);
 	return found;
-}
-
-/*
- * Record that the first batch begins, whoever runs it.
- */
-void
-pgm_store_set_started(int64 id)
-{
-	static PgmQuery query = {
-		"UPDATE migrate.backfill_job SET started_at = clock_timestamp()"
-		" WHERE id = $1 AND started_at IS NULL",
-		SPI_OK_UPDATE, 1, {INT8OID}
-	};
-
-	run_on_job(&query, id);
 }
 
 /*

@@ -59,7 +59,6 @@ typedef struct PgmJob
 	Oid			database;
 	char	   *run_as;
 	Oid			run_as_oid;
-	TimestampTz started_at;		/* 0: not yet */
 	TransactionId version;		/* changes with the row */
 } PgmJob;
 
@@ -152,7 +151,6 @@ extern void pgm_store_set_job_state(int64 id, PgmJobState state, const char *rea
 extern void pgm_store_fail_job(int64 id, PgmJobState state, const char *reason,
 							   const char *sqlstate, const char *error);
 extern bool pgm_store_start_job(int64 id);
-extern void pgm_store_set_started(int64 id);
 extern void pgm_store_set_job_due(int64 id, TimestampTz due_at, const char *reason);
 extern void pgm_store_set_job_here(const PgmJob *job);
 extern void pgm_store_set_limits(const PgmJob *job);
@@ -182,7 +180,7 @@ extern void pgm_store_sum_lanes(int64 job, PgmCounters *sum);
 /* bad_row.c */
 extern void pgm_store_insert_bad_row(int64 job, const PgmBadRow *row);
 extern List *pgm_store_fetch_bad_rows(int64 job, Oid relid);
-extern void pgm_store_delete_bad_rows(int64 job);
+extern void pgm_store_delete_bad_rows(int64 job, bool rows);
 extern void pgm_store_insert_minute(int64 job, const PgmMinute *minute);
 
 #endif							/* PGM_STORE_BACKFILL_H */

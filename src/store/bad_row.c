@@ -86,10 +86,11 @@ pgm_store_fetch_bad_rows(int64 job, Oid relid)
 }
 
 /*
- * Forget what a job has put aside, so that it is tried again.
+ * Forget how many rows a job has put aside, and, so that they are tried again,
+ * which they are.
  */
 void
-pgm_store_delete_bad_rows(int64 job)
+pgm_store_delete_bad_rows(int64 job, bool rows)
 {
 	static PgmQuery delete = {
 		"DELETE FROM migrate.backfill_bad_row WHERE job_id = $1",
@@ -104,7 +105,8 @@ pgm_store_delete_bad_rows(int64 job)
 
 	values[0] = Int64GetDatum(job);
 	pgm_query_begin(&scope);
-	pgm_query_run(&delete, values, NULL);
+	if (rows)
+		pgm_query_run(&delete, values, NULL);
 	pgm_query_run(&reset, values, NULL);
 	pgm_query_end(&scope);
 }

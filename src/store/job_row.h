@@ -20,7 +20,7 @@
 	" j.key_columns, j.search_path, j.lanes, j.batch_rows, j.batch_ms, j.\"window\"," \
 	" j.not_before, j.priority, j.max_bad_rows, j.max_lag, j.max_wal_rate, j.duty," \
 	" j.hold_when, j.vacuum_analyze, j.submitted_by, j.submitted_by_oid, j.submitted_in," \
-	" j.database, j.run_as, j.run_as_oid, j.started_at, j.xmin"
+	" j.database, j.run_as, j.run_as_oid, j.xmin"
 
 extern PgmJob *pgm_store_read_job(int row);
 extern void pgm_store_notify_state(int64 id, const char *name, PgmJobState state,

@@ -331,7 +331,9 @@ pgm_store_save_lane(const PgmLaneRow *lane)
 		" piece_rows = $11, phase = $12, reason = $13, packing = $14, batch_rows = $15,"
 		" batches = $16, rows = $17, hot_rows = $18, bad_rows = $19, retries = $20,"
 		" pages = $21, wal_bytes = $22, wal_fpi = $23, busy_ms = $24, lock_wait_ms = $25,"
-		" throttle_ms = $26, rate = $27, crashes = $28, updated_at = clock_timestamp()"
+		" throttle_ms = $26, rate = $27, crashes = $28,"
+		" first_batch_at = CASE WHEN first_batch_at IS NULL AND $16 > 0 THEN clock_timestamp()"
+		"  ELSE first_batch_at END, updated_at = clock_timestamp()"
 		" WHERE job_id = $1 AND lane = $2",
 		SPI_OK_UPDATE, 28,
 		{INT8OID, INT4OID, INT4OID, INT4OID, INT8OID, INT8OID, TEXTARRAYOID, TEXTARRAYOID,

@@ -223,7 +223,12 @@ recover(PgmWorker *w, ErrorData *error, double ms)
 		return false;
 	}
 	if (remedy != PGM_REMEDY_BISECT)
-		pgm_pause_back_off(w, psprintf("tries again: %s", error->message));
+	{
+		char	   *reason = psprintf("tries again: %s", error->message);
+
+		pgm_pause_back_off(w, reason);
+		pfree(reason);
+	}
 	FreeErrorData(error);
 	return true;
 }

@@ -34,6 +34,7 @@
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timeout.h"
 
 #include "base/compat.h"
@@ -88,7 +89,13 @@ begin_transaction(bool snapshot)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	if (OidIsValid(pinned_role))
+	{
+		if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(pinned_role)))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("role with OID %u does not exist any more", pinned_role)));
 		SetUserIdAndSecContext(pinned_role, SECURITY_LOCAL_USERID_CHANGE);
+	}
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	/* the server arms it for clients only */
