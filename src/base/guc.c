@@ -41,6 +41,7 @@ int			pgm_backfill_max_transaction_age = 0;
 int			pgm_backfill_max_wal_rate = 0;
 int			pgm_backfill_max_workers = 2;
 double		pgm_backfill_min_free_disk = 5;
+int			pgm_backfill_nice = 10;
 bool		pgm_backfill_packing = true;
 bool		pgm_backfill_yield_to_vacuum = false;
 
@@ -139,6 +140,14 @@ define_batch_settings(void)
 							NULL,
 							&pgm_backfill_max_workers,
 							2, 1, 64,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_nice",
+							"Sets the nice value of the processes that run backfills.",
+							"The operating system gives them the processor after others. 0 treats them as all.",
+							&pgm_backfill_nice,
+							10, 0, 19,
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 

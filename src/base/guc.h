@@ -37,6 +37,7 @@ extern int	pgm_backfill_max_transaction_age;
 extern int	pgm_backfill_max_wal_rate;
 extern int	pgm_backfill_max_workers;
 extern double pgm_backfill_min_free_disk;
+extern int	pgm_backfill_nice;
 extern bool pgm_backfill_packing;
 extern bool pgm_backfill_yield_to_vacuum;
 

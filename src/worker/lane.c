@@ -449,6 +449,7 @@ pgmigrate_lane_main(Datum arg)
 	if (w->number == 0)
 		proc_exit(0);
 	pgstat_report_activity(STATE_RUNNING, w->label);
+	pgm_session_be_nice();
 	report_state(w, psprintf("lane %d begins", w->number));
 	run_lane(w);
 	report_state(w, psprintf("lane %d ends", w->number));

@@ -19,6 +19,10 @@
  */
 #include "postgres.h"
 
+#ifndef WIN32
+#include <sys/resource.h>
+#endif
+
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
@@ -69,6 +73,18 @@ pgm_session_begin(Oid database, Oid role, bool pinned)
 	set_option("default_transaction_read_only", "off");
 	/* what a crash takes back is done again, markers and rows together */
 	set_option("synchronous_commit", "off");
+}
+
+/*
+ * Let other processes have the processor first.  A process can only become nicer,
+ * so this is for one that does nothing else.
+ */
+void
+pgm_session_be_nice(void)
+{
+#ifndef WIN32
+	(void) setpriority(PRIO_PROCESS, 0, pgm_backfill_nice);
+#endif
 }
 
 /*
