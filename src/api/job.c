@@ -10,17 +10,15 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
-#include "utils/syscache.h"
 
 #include "api/limits.h"
 #include "base/args.h"
-#include "base/compat.h"
 #include "base/rights.h"
+#include "base/worker.h"
 
 /*
  * The job that the first argument names, by id or by name.
@@ -85,25 +83,18 @@ pgm_job_check_runner(const PgmJob *job)
 }
 
 /*
- * Must a worker for a role connect as superuser and act as the role, since the
- * role may not log in and the server cannot do without?
+ * Must a worker for a role be pinned to it?  Throws if the role is gone.
  */
 bool
 pgm_job_is_pinned(Oid role)
 {
-	HeapTuple	tuple;
-	bool		can_login;
+	bool		pinned;
 
-	if (PGM_WORKER_AS_ANY_ROLE != 0)
-		return false;
-	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
-	if (!HeapTupleIsValid(tuple))
+	if (!pgm_worker_can_be(role, &pinned))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role with OID %u does not exist", role)));
-	can_login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-	ReleaseSysCache(tuple);
-	return !can_login;
+	return pinned;
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/args.h"
 #include "base/query.h"
 
 void
@@ -160,6 +161,18 @@ int64
 pgm_query_time(int row, int column)
 {
 	return pgm_query_int64(row, column, 0);
+}
+
+/*
+ * A text array as a list of C strings, NIL if it is null.
+ */
+List *
+pgm_query_strings(int row, int column)
+{
+	bool		isnull;
+	Datum		value = pgm_query_datum(row, column, &isnull);
+
+	return isnull ? NIL : pgm_args_string_list(value);
 }
 
 /*

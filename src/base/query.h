@@ -50,6 +50,7 @@ extern double pgm_query_float(int row, int column, double if_null);
 extern bool pgm_query_bool(int row, int column);
 extern Oid	pgm_query_oid(int row, int column);
 extern int64 pgm_query_time(int row, int column);
+extern List *pgm_query_strings(int row, int column);
 
 extern void pgm_query_set_text(Datum *values, char *nulls, int i, const char *value);
 

@@ -18,14 +18,18 @@
 
 #include <signal.h>
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "base/hold.h"
 #include "base/shared.h"
 #include "base/worker.h"
@@ -73,6 +77,24 @@ pgm_worker_start(const char *function, const char *type, const PgmWorkerArgs *ar
 	StaticAssertStmt(sizeof(PgmWorkerArgs) <= BGW_EXTRALEN, "arguments do not fit");
 	memcpy(worker.bgw_extra, args, sizeof(PgmWorkerArgs));
 	return RegisterDynamicBackgroundWorker(&worker, NULL);
+}
+
+/*
+ * Can a worker act as a role?  False if the role is gone.  Where the server
+ * cannot connect as a role that may not log in, the worker has to connect as
+ * superuser and be pinned to the role.
+ */
+bool
+pgm_worker_can_be(Oid role, bool *pinned)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	*pinned = PGM_WORKER_AS_ANY_ROLE == 0 &&
+		!((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
+	return true;
 }
 
 /*

@@ -21,6 +21,7 @@ typedef struct PgmWorkerArgs
 } PgmWorkerArgs;
 
 extern bool pgm_worker_start(const char *function, const char *type, const PgmWorkerArgs *args);
+extern bool pgm_worker_can_be(Oid role, bool *pinned);
 extern const PgmWorkerArgs *pgm_worker_args(void);
 
 extern void pgm_worker_start_at_commit(int64 job, Oid role, bool pinned);

@@ -36,15 +36,6 @@ enum
 	COL_SUBMITTED_IN, COL_DATABASE, COL_RUN_AS, COL_RUN_AS_OID, COL_XMIN
 };
 
-static List *
-string_list(int row, int column)
-{
-	bool		isnull;
-	Datum		value = pgm_query_datum(row, column, &isnull);
-
-	return isnull ? NIL : pgm_args_string_list(value);
-}
-
 /*
  * The job in a row of the last query, whose columns are PGM_PGM_JOB_COLUMNS, in the
  * current context.
@@ -64,10 +55,10 @@ pgm_store_read_job(int row)
 	job->assign = pgm_query_text(row, COL_ASSIGN);
 	job->filter = pgm_query_text(row, COL_FILTER);
 	job->predicate = pgm_query_text(row, COL_PREDICATE);
-	job->set_columns = string_list(row, COL_SET_COLUMNS);
+	job->set_columns = pgm_query_strings(row, COL_SET_COLUMNS);
 	job->by_key = pgm_query_bool(row, COL_BY_KEY);
 	job->strategy_reason = pgm_query_text(row, COL_STRATEGY_REASON);
-	job->key_columns = string_list(row, COL_KEY_COLUMNS);
+	job->key_columns = pgm_query_strings(row, COL_KEY_COLUMNS);
 	job->search_path = pgm_query_text(row, COL_SEARCH_PATH);
 	job->lanes = pgm_query_int(row, COL_LANES, PGM_LIMIT_UNSET);
 	job->batch_rows = pgm_query_int(row, COL_BATCH_ROWS, PGM_LIMIT_UNSET);

@@ -22,15 +22,6 @@
 #include "base/query.h"
 #include "store/backfill.h"
 
-static List *
-string_list(int row, int column)
-{
-	bool		isnull;
-	Datum		value = pgm_query_datum(row, column, &isnull);
-
-	return isnull ? NIL : pgm_args_string_list(value);
-}
-
 static void
 set_key(Datum *values, char *nulls, int i, List *key)
 {
@@ -80,8 +71,8 @@ read_leaf(int row)
 	leaf->pass_rows = pgm_query_int64(row, 6, 0);
 	leaf->blocks = (BlockNumber) pgm_query_int64(row, 7, 0);
 	leaf->next_block = (BlockNumber) pgm_query_int64(row, 8, 0);
-	leaf->next_key = string_list(row, 9);
-	leaf->last_key = string_list(row, 10);
+	leaf->next_key = pgm_query_strings(row, 9);
+	leaf->last_key = pgm_query_strings(row, 10);
 	leaf->done = pgm_query_bool(row, 11);
 	return leaf;
 }
@@ -258,8 +249,8 @@ read_lane(int row, PgmLaneRow *lane)
 	lane->pass = pgm_query_int(row, COL_PASS, 0);
 	lane->from_block = (BlockNumber) pgm_query_int64(row, COL_FROM_BLOCK, 0);
 	lane->to_block = (BlockNumber) pgm_query_int64(row, COL_TO_BLOCK, 0);
-	lane->from_key = string_list(row, COL_FROM_KEY);
-	lane->to_key = string_list(row, COL_TO_KEY);
+	lane->from_key = pgm_query_strings(row, COL_FROM_KEY);
+	lane->to_key = pgm_query_strings(row, COL_TO_KEY);
 	lane->piece_units = pgm_query_int64(row, COL_PIECE_UNITS, 0);
 	lane->piece_done = pgm_query_float(row, COL_PIECE_DONE, 0);
 	lane->piece_rows = pgm_query_int64(row, COL_PIECE_ROWS, 0);

@@ -63,16 +63,6 @@ pgm_store_report_gone(const char *name)
 			 errmsg("migration \"%s\" is gone", name)));
 }
 
-/* A text array of the last result, as a list of strings. */
-static List *
-string_list(int row, int column)
-{
-	bool		isnull;
-	Datum		value = pgm_query_datum(row, column, &isnull);
-
-	return pgm_args_string_list(value);
-}
-
 /*
  * The columns that both readers have, in the current context.
  */
@@ -89,8 +79,8 @@ read_row(int row)
 	m->checksum = pgm_query_text(row, COL_CHECKSUM);
 	m->conforming_strings = DatumGetBool(pgm_query_datum(row, COL_CONFORMING_STRINGS, &isnull));
 	m->transactional = DatumGetBool(pgm_query_datum(row, COL_TRANSACTIONAL, &isnull));
-	m->requires = string_list(row, COL_REQUIRES);
-	m->conflicts = string_list(row, COL_CONFLICTS);
+	m->requires = pgm_query_strings(row, COL_REQUIRES);
+	m->conflicts = pgm_query_strings(row, COL_CONFLICTS);
 	m->author.name = pgm_query_text(row, COL_REGISTERED_BY);
 	m->author.oid = DatumGetObjectId(pgm_query_datum(row, COL_REGISTERED_BY_OID, &isnull));
 	m->author.cluster = DatumGetInt64(pgm_query_datum(row, COL_REGISTERED_IN, &isnull));

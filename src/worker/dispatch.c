@@ -15,11 +15,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_authid.h"
 #include "miscadmin.h"
-#include "utils/syscache.h"
 
-#include "base/compat.h"
 #include "base/extension.h"
 #include "base/guc.h"
 #include "base/hold.h"
@@ -27,23 +24,6 @@
 #include "base/worker.h"
 #include "store/backfill.h"
 #include "worker/worker.h"
-
-/*
- * Must a worker for a role that may not log in connect as superuser?  Returns
- * false if the role is gone.
- */
-static bool
-find_role(Oid role, bool *pinned)
-{
-	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	*pinned = PGM_WORKER_AS_ANY_ROLE == 0 &&
-		!((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-	ReleaseSysCache(tuple);
-	return true;
-}
 
 /*
  * Start the lanes of a job that nobody works on, as far as there are places;
@@ -57,7 +37,7 @@ start_lanes(const PgmJob *job, int places)
 	int			busy = list_length(pgm_hold_lanes(job->id));
 	int			started = 0;
 
-	if (!find_role(job->run_as_oid, &args.pinned))
+	if (!pgm_worker_can_be(job->run_as_oid, &args.pinned))
 	{
 		pgm_store_fail_job(job->id, PGM_JOB_FAILED,
 						   psprintf("role \"%s\" does not exist any more", job->run_as),
