@@ -81,7 +81,7 @@ start_workers(const PgmJob *job)
 static void
 bring_here(PgmJob *job)
 {
-	if (job->submitter.cluster == (int64) GetSystemIdentifier() && job->database == MyDatabaseId)
+	if (pgm_job_is_here(job))
 		return;
 	job->run_as_oid = get_role_oid(job->run_as, false);
 	if (!has_privs_of_role(GetUserId(), job->run_as_oid))
@@ -114,7 +114,7 @@ pgmigrate_pause(PG_FUNCTION_ARGS)
 		report_state(job, "pause", NULL);
 	pgm_store_set_job_state(job->id, PGM_JOB_PAUSED,
 							psprintf("by %s", GetUserNameFromId(GetUserId(), false)));
-	pgm_worker_wake_at_commit(job->id);
+	pgm_worker_stop_at_commit(job->id);
 	PG_RETURN_TEXT_P(cstring_to_text("paused"));
 }
 
@@ -194,6 +194,7 @@ pgmigrate_alter_backfill(PG_FUNCTION_ARGS)
 	job = begin_control(fcinfo, "migrate.alter_backfill()");
 	if (job->state == PGM_JOB_DONE || job->state == PGM_JOB_CANCELLED)
 		report_state(job, "alter", NULL);
+	pgm_job_check_here(job);
 	if (!PG_ARGISNULL(11) && !has_privs_of_role(GetUserId(), job->run_as_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -61,6 +62,31 @@ pgm_job_fetch(int64 id, bool for_update)
 }
 
 /*
+ * Was a job submitted here?  The OIDs in one that came with a dump mean nothing,
+ * or other objects, in this cluster.
+ */
+bool
+pgm_job_is_here(const PgmJob *job)
+{
+	return job->submitter.cluster == (int64) GetSystemIdentifier() &&
+		job->database == MyDatabaseId;
+}
+
+/*
+ * Throw unless it was.
+ */
+void
+pgm_job_check_here(const PgmJob *job)
+{
+	if (pgm_job_is_here(job))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("backfill \"%s\" was submitted in another cluster or database", job->name),
+			 errhint("Use migrate.resume() to have it run here.")));
+}
+
+/*
  * Throw unless the caller may run batches of a job itself.  They hold code of the
  * submitter's and fire triggers of the table's owner, so the caller has to be
  * the role that the job runs as, and nothing must lead from there to another.
@@ -70,6 +96,7 @@ pgm_job_check_runner(const PgmJob *job)
 {
 	PgmAuthor	runner;
 
+	pgm_job_check_here(job);
 	runner.name = job->run_as;
 	runner.oid = job->run_as_oid;
 	runner.cluster = job->submitter.cluster;

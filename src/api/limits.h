@@ -30,6 +30,8 @@ extern void pgm_limits_reset(List *names, PgmJob *job);
 /* job.c */
 extern int64 pgm_job_argument(FunctionCallInfo fcinfo);
 extern PgmJob *pgm_job_fetch(int64 id, bool for_update);
+extern bool pgm_job_is_here(const PgmJob *job);
+extern void pgm_job_check_here(const PgmJob *job);
 extern void pgm_job_check_runner(const PgmJob *job);
 extern bool pgm_job_is_pinned(Oid role);
 extern void pgm_job_check_nonatomic(FunctionCallInfo fcinfo, const char *name);

@@ -107,7 +107,9 @@ look_at_condition(PgmBrake *brake, const PgmJob *job)
 	if (job->hold_when == NULL)
 		return;
 	error = pgm_subxact_run(evaluate_condition, &condition, keep);
-	if (error != NULL && pgm_subxact_must_stop(error))
+	/* a timeout of the statement is a failure of the condition */
+	if (error != NULL && error->sqlerrcode != ERRCODE_QUERY_CANCELED &&
+		pgm_subxact_must_stop(error))
 		ReThrowError(error);
 	if (error != NULL)
 		snprintf(brake->reason, sizeof(brake->reason), "hold_when failed: %s", error->message);

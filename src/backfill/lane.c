@@ -334,6 +334,7 @@ open_leaf(PgmLane *lane)
 		 */
 		pgm_leaf_close(lane);
 		pgm_leaf_piece_end(lane);
+		lane->row_loaded = false;
 	}
 	else
 		return rel;
@@ -355,23 +356,16 @@ do_batch(PgmLane *lane)
 	instr_time	end;
 	Relation	rel;
 	bool		more;
-	int			guc_level;
 
 	INSTR_TIME_SET_CURRENT(start);
-	guc_level = NewGUCNestLevel();
-	if (pgm_lock_timeout > 0 && !lane->one_by_one)
-		set_option("lock_timeout", psprintf("%d", pgm_lock_timeout));
+	lane->in_batch = true;
 	if (!lane->piece_begun)
 		begin_piece(lane);
 	rel = open_leaf(lane);
 	if (rel == NULL)
-	{
-		AtEOXact_GUC(true, guc_level);
 		return PGM_STEP_AGAIN;
-	}
 	hot = pgm_hot_updates(rel);
 	more = lane->job->by_key ? pgm_key_batch(lane, rel) : pgm_pages_batch(lane, rel);
-	AtEOXact_GUC(true, guc_level);
 	hot = pgm_hot_updates(rel) - hot;
 	table_close(rel, NoLock);
 
@@ -430,9 +424,12 @@ pgm_lane_step(PgmLane *lane)
 
 	MemoryContextReset(lane->batch_cxt);
 	memset(&lane->batch, 0, sizeof(lane->batch));
+	lane->in_batch = false;
 	if (pgm_extension_share() && load_job(lane))
 	{
 		set_options(lane->job);
+		if (pgm_lock_timeout > 0 && !lane->one_by_one)
+			set_option("lock_timeout", psprintf("%d", pgm_lock_timeout));
 		step = choose_step(lane);
 	}
 	AtEOXact_GUC(true, guc_level);
@@ -557,7 +554,7 @@ pgm_lane_aborted(PgmLane *lane, const ErrorData *error)
 	lane->row.leaf = 0;
 	lane->piece_ended = false;
 	lane->pending_saved = false;
-	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && lane->job != NULL &&
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && lane->in_batch &&
 		!lane->job->by_key)
 		lane->skip_locked = SKIP_LOCKED_BATCHES;
 	if (remedy == PGM_REMEDY_SHRINK)

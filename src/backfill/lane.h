@@ -118,6 +118,7 @@ struct PgmLane
 	int			careful;		/* batches that look for bad rows */
 	int			skip_locked;	/* batches that leave locked rows out */
 	PgmBatch	batch;
+	bool		in_batch;		/* is the step one? */
 	PgmCounters pending;		/* time lost, to be counted with the next
 								 * batch */
 	bool		pending_saved;

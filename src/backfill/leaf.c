@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_inherits.h"
@@ -21,6 +22,22 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "backfill/lane.h"
+
+/*
+ * The columns that are set, by their numbers in a leaf, which can be others than
+ * those in the table.
+ */
+static Bitmapset *
+set_attrs(const PgmShape *shape, Relation rel)
+{
+	Bitmapset  *attrs = NULL;
+	ListCell   *lc;
+
+	foreach(lc, shape->set_columns)
+		attrs = bms_add_member(attrs, get_attnum(RelationGetRelid(rel), (char *) lfirst(lc)) -
+							   FirstLowInvalidHeapAttributeNumber);
+	return attrs;
+}
 
 /*
  * Can new versions of rows stay on their pages without new index entries?  Says
@@ -41,7 +58,7 @@ can_pack(PgmLane *lane, Relation rel)
 	else
 	{
 		blocking = RelationGetIndexAttrBitmap(rel, pgm_hot_blocking_attrs);
-		if (!bms_overlap(blocking, lane->shape->set_attrs))
+		if (!bms_overlap(blocking, set_attrs(lane->shape, rel)))
 		{
 			lane->row.packing[0] = '\0';
 			return true;

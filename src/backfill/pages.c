@@ -31,6 +31,9 @@
 #define SPAN_BLOCKS			256
 #define SMALL_SPAN_BLOCKS	64
 
+/* Spans that are looked for rows in one batch. */
+#define MAX_OPENED			16
+
 /* Rows that a span of a later pass may have. */
 #define SWEEP_ROWS			200000
 
@@ -106,13 +109,15 @@ close_span(PgmLane *lane, PgmSpan *span, Relation rel)
 
 /*
  * Put another span in the place of those that have no rows left.  Returns false
- * if there is nothing left in the piece.
+ * if there is nothing left in the piece.  Not without end if there is nothing to
+ * be found: the limits are to be looked at, and the progress to be seen.
  */
 static bool
 refill(PgmLane *lane, Relation rel)
 {
 	PgmPages   *pages = &lane->pages;
 	bool		any = false;
+	int			opened = 0;
 
 	for (int i = 0; i < (lane->one_by_one ? 1 : PGM_SPANS); i++)
 	{
@@ -120,6 +125,9 @@ refill(PgmLane *lane, Relation rel)
 		{
 			if (pages->spans[i] != NULL)
 				close_span(lane, pages->spans[i], rel);
+			pages->spans[i] = NULL;
+			if (opened++ >= MAX_OPENED)
+				return true;
 			pages->spans[i] = open_span(lane);
 			if (pages->spans[i] == NULL)
 				break;
@@ -219,7 +227,7 @@ do_slice(PgmLane *lane, Relation rel, int want)
 	SPI_connect();
 	changed = pgm_change_rows(lane, tids, visit.chosen);
 	SPI_finish();
-	if (packed)
+	if (packed && pgm_counts_updates(rel))
 		judge_packing(lane, Max(changed - visit.moves, 0), pgm_hot_updates(rel) - hot);
 	if (changed < visit.chosen - (lane->batch.bad - bad))
 	{

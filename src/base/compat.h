@@ -89,6 +89,8 @@
 	((rel)->pgstat_info == NULL ? 0 : (rel)->pgstat_info->counts.tuples_hot_updated)
 #endif
 
+#define pgm_counts_updates(rel) ((rel)->pgstat_info != NULL)
+
 /* 18 wraps RETURNING to give it options (80feb727c86). */
 #if PG_VERSION_NUM >= 180000
 #define pgm_update_returns(stmt) ((stmt)->returningClause != NULL)

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
 #include <signal.h>
 
 #include "access/htup_details.h"
@@ -38,6 +39,7 @@ typedef enum ActionKind
 {
 	ACTION_START,
 	ACTION_WAKE,
+	ACTION_STOP,				/* of workers only */
 	ACTION_CANCEL
 } ActionKind;
 
@@ -110,10 +112,11 @@ pgm_worker_args(void)
 }
 
 /*
- * Wake all who work on a job, or cancel the statements they are in.
+ * Wake all who work on a job, and cancel the statements that those are in whose
+ * lanes have this number or a higher one.
  */
 static void
-signal_lanes(int64 job, bool cancel)
+signal_lanes(int64 job, int cancel_from)
 {
 	ListCell   *lc;
 
@@ -124,7 +127,7 @@ signal_lanes(int64 job, bool cancel)
 
 		if (proc == NULL)
 			continue;
-		if (cancel)
+		if (holder->lane >= cancel_from)
 			(void) kill(holder->pid, SIGINT);
 		SetLatch(&proc->procLatch);
 	}
@@ -155,10 +158,13 @@ do_action(const Action *action, int64 *warned)
 			}
 			break;
 		case ACTION_WAKE:
-			signal_lanes(action->args.job, false);
+			signal_lanes(action->args.job, INT_MAX);
+			break;
+		case ACTION_STOP:
+			signal_lanes(action->args.job, 1);
 			break;
 		case ACTION_CANCEL:
-			signal_lanes(action->args.job, true);
+			signal_lanes(action->args.job, 0);
 			break;
 	}
 }
@@ -249,7 +255,17 @@ pgm_worker_wake_at_commit(int64 job)
 }
 
 /*
- * The same, and end the statements that they are in.
+ * The same, and end the statements that workers are in: they are done again when
+ * the job goes on.
+ */
+void
+pgm_worker_stop_at_commit(int64 job)
+{
+	add_action(ACTION_STOP, job, InvalidOid, false);
+}
+
+/*
+ * The same, and end the statements of sessions as well.
  */
 void
 pgm_worker_cancel_at_commit(int64 job)

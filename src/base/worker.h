@@ -26,6 +26,7 @@ extern const PgmWorkerArgs *pgm_worker_args(void);
 
 extern void pgm_worker_start_at_commit(int64 job, Oid role, bool pinned);
 extern void pgm_worker_wake_at_commit(int64 job);
+extern void pgm_worker_stop_at_commit(int64 job);
 extern void pgm_worker_cancel_at_commit(int64 job);
 
 #endif							/* PGM_WORKER_H */

@@ -41,11 +41,11 @@ COMMENT ON FUNCTION migrate.alter_backfill(bigint, integer, integer, integer, te
 CREATE FUNCTION migrate.pause(id bigint) RETURNS text
 AS 'MODULE_PATHNAME', 'pgmigrate_pause'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION migrate.pause(bigint) IS 'stop a backfill after the batch it is in, to be resumed';
+COMMENT ON FUNCTION migrate.pause(bigint) IS 'stop a backfill, to be resumed';
 CREATE FUNCTION migrate.pause(name text) RETURNS text
 AS 'MODULE_PATHNAME', 'pgmigrate_pause'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION migrate.pause(text) IS 'stop a backfill after the batch it is in, to be resumed';
+COMMENT ON FUNCTION migrate.pause(text) IS 'stop a backfill, to be resumed';
 
 CREATE FUNCTION migrate.resume(id bigint) RETURNS text
 AS 'MODULE_PATHNAME', 'pgmigrate_resume'

@@ -286,7 +286,8 @@ pgm_store_fetch_job_version(int64 id, TransactionId *version)
 
 /*
  * Record a state and why, and what error led to it, or NULL.  A state that is
- * final gets the time.
+ * final gets the time.  Listeners are told the SQLSTATE only: a message can have
+ * values of rows.
  */
 void
 pgm_store_fail_job(int64 id, PgmJobState state, const char *reason,
@@ -311,7 +312,8 @@ pgm_store_fail_job(int64 id, PgmJobState state, const char *reason,
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, nulls);
 	if (SPI_processed > 0)
-		pgm_store_notify_state(id, pgm_query_text(0, 1), state, reason);
+		pgm_store_notify_state(id, pgm_query_text(0, 1), state,
+							   sqlstate == NULL ? reason : sqlstate);
 	pgm_query_end(&scope);
 }
 

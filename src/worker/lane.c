@@ -42,6 +42,9 @@
 /* Starts in a row without a batch after which a job is suspended. */
 #define MAX_CRASHES			3
 
+/* How often a transaction is tried that is not a step. */
+#define MAX_TRIES			10
+
 /* How often to look who waits for our place, in milliseconds. */
 #define LOOK_MS				1000
 
@@ -58,19 +61,27 @@ report_state(const PgmWorker *w, const char *what)
 }
 
 /*
- * Run a transaction that is not a step; what goes wrong there ends the process.
+ * Run a transaction that is not a step.  What goes wrong there is tried again a
+ * few times, and ends the process then.
  */
 void
 pgm_worker_run(PgmWorker *w, PgmTransactionBody body)
 {
-	ErrorData  *error = pgm_session_run(body, w, w->cxt);
+	for (int failures = 1;; failures++)
+	{
+		ErrorData  *error = pgm_session_run(body, w, w->cxt);
 
-	if (error == NULL)
-		return;
-	ereport(LOG,
-			(errcode(error->sqlerrcode),
-			 errmsg("%s: %s", w->label, error->message)));
-	proc_exit(1);
+		if (error == NULL)
+			return;
+		if (failures == 1 || failures == MAX_TRIES)
+			ereport(LOG,
+					(errcode(error->sqlerrcode),
+					 errmsg("%s: %s", w->label, error->message)));
+		FreeErrorData(error);
+		if (failures == MAX_TRIES)
+			proc_exit(1);
+		pgm_wait_latch_ms(pgm_wait_backoff_ms(failures, 0));
+	}
 }
 
 /* Is this one of the jobs that may run now? */
