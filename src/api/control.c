@@ -27,6 +27,7 @@
 #include "base/args.h"
 #include "base/extension.h"
 #include "base/guc.h"
+#include "base/hold.h"
 #include "base/worker.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_pause);
@@ -74,6 +75,23 @@ start_workers(const PgmJob *job)
 }
 
 /*
+ * The table, or a place, may be free for other jobs now.
+ */
+static void
+start_due_jobs(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, pgm_store_fetch_due_jobs())
+	{
+		PgmJob	   *job = (PgmJob *) lfirst(lc);
+
+		if (pgm_hold_lanes(job->id) == NIL)
+			pgm_worker_start_at_commit(job->id, job->run_as_oid, pgm_job_is_pinned(job->run_as_oid));
+	}
+}
+
+/*
  * Take over a job that was submitted in another cluster or database: its table
  * and its role are looked up by their names, and the caller has to have the
  * rights of the role.
@@ -115,6 +133,7 @@ pgmigrate_pause(PG_FUNCTION_ARGS)
 	pgm_store_set_job_state(job->id, PGM_JOB_PAUSED,
 							psprintf("by %s", GetUserNameFromId(GetUserId(), false)));
 	pgm_worker_stop_at_commit(job->id);
+	start_due_jobs();
 	PG_RETURN_TEXT_P(cstring_to_text("paused"));
 }
 
@@ -159,6 +178,7 @@ pgmigrate_cancel(PG_FUNCTION_ARGS)
 	pgm_store_set_job_state(job->id, PGM_JOB_CANCELLED,
 							psprintf("by %s", GetUserNameFromId(GetUserId(), false)));
 	pgm_worker_cancel_at_commit(job->id);
+	start_due_jobs();
 	PG_RETURN_TEXT_P(cstring_to_text("cancelled"));
 }
 

@@ -78,6 +78,7 @@ typedef struct PgmStatement
 	bool		by_tid;			/* rows are found by their place, by nothing
 								 * else */
 	SPIPlanPtr	plan;
+	MemoryContextCallback at_end;	/* frees the plan */
 } PgmStatement;
 
 /* Rows of a range of pages; see pgm_statement_candidates(). */

@@ -132,8 +132,9 @@ load_job(PgmLane *lane)
 		return false;
 	if (lane->job == NULL || lane->job->version != version)
 	{
-		bool		first = lane->job == NULL;
+		bool		first = lane->pace.max_rows == 0;
 
+		lane->job = NULL;
 		MemoryContextReset(lane->job_cxt);
 		old = MemoryContextSwitchTo(lane->job_cxt);
 		lane->job = pgm_store_fetch_job(lane->job_id, !for_update);
@@ -292,8 +293,7 @@ record_batch(PgmLane *lane, const WalUsage *wal, int64 dirtied, int64 hot, doubl
 	c->busy_ms += ms;
 	lane->row.piece_rows += lane->batch.changed - lane->batch.again;
 	lane->row.batch_rows = pgm_pace_rows(&lane->pace);
-	if (lane->batch.changed > 0)
-		lane->row.crashes = 0;
+	lane->row.crashes = 0;
 	lane->wal_bytes = pgWalUsage.wal_bytes - wal->wal_bytes;
 	c->retries += lane->pending.retries;
 	c->lock_wait_ms += lane->pending.lock_wait_ms;
@@ -555,7 +555,7 @@ pgm_lane_aborted(PgmLane *lane, const ErrorData *error)
 	lane->piece_ended = false;
 	lane->pending_saved = false;
 	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && lane->in_batch &&
-		!lane->job->by_key)
+		lane->job != NULL && !lane->job->by_key)
 		lane->skip_locked = SKIP_LOCKED_BATCHES;
 	if (remedy == PGM_REMEDY_SHRINK)
 		pgm_pace_shrink(&lane->pace);

@@ -30,8 +30,19 @@
 
 #include "backfill/backfill.h"
 
+static void
+free_plan(void *arg)
+{
+	PgmStatement *statement = (PgmStatement *) arg;
+
+	if (statement->plan != NULL)
+		SPI_freeplan(statement->plan);
+	statement->plan = NULL;
+}
+
 /*
- * A statement, not planned yet; copies what it is given into the current context.
+ * A statement, not planned yet; copies what it is given into the current context,
+ * and ends with it if not before.
  */
 PgmStatement *
 pgm_statement_make(char *sql, int nargs, const Oid *types, bool by_tid)
@@ -43,19 +54,20 @@ pgm_statement_make(char *sql, int nargs, const Oid *types, bool by_tid)
 	statement->types = palloc(sizeof(Oid) * Max(nargs, 1));
 	memcpy(statement->types, types, sizeof(Oid) * nargs);
 	statement->by_tid = by_tid;
+	statement->at_end.func = free_plan;
+	statement->at_end.arg = statement;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &statement->at_end);
 	return statement;
 }
 
+/*
+ * Free the plan now; the rest goes with the context.
+ */
 void
 pgm_statement_free(PgmStatement *statement)
 {
-	if (statement == NULL)
-		return;
-	if (statement->plan != NULL)
-		SPI_freeplan(statement->plan);
-	pfree(statement->sql);
-	pfree(statement->types);
-	pfree(statement);
+	if (statement != NULL)
+		free_plan(statement);
 }
 
 static void

@@ -340,7 +340,7 @@ work(PgmWorker *w)
 	}
 	if (w->step == PGM_STEP_LOCKED)
 	{
-		pgm_pause_back_off(w, "waits for rows that others have locked");
+		pgm_pause_for_locks(w);
 	}
 	if (pgm_lane_has_failed(w->lane))
 	{

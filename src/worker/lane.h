@@ -47,6 +47,7 @@ extern void pgm_worker_run(PgmWorker *w, PgmTransactionBody body);
 extern bool pgm_pause_hold(PgmWorker *w);
 extern void pgm_pause_rest(PgmWorker *w, double batch_ms);
 extern void pgm_pause_back_off(PgmWorker *w, const char *reason);
+extern void pgm_pause_for_locks(PgmWorker *w);
 extern void pgm_pause_start_others(void *arg);
 
 #endif							/* PGM_WORKER_LANE_H */

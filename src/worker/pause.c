@@ -209,6 +209,20 @@ pgm_pause_rest(PgmWorker *w, double batch_ms)
 }
 
 /*
+ * Show a reason that is no limit.
+ */
+static void
+tell(PgmWorker *w, const char *reason)
+{
+	if (w->told_reason != NULL)
+		pfree(w->told_reason);
+	w->told_reason = MemoryContextStrdup(w->cxt, reason);
+	pgm_worker_run(w, tell_reason);
+	pfree(w->told_reason);
+	w->told_reason = NULL;
+}
+
+/*
  * Wait a little longer each time that nothing could be done, and say why if that
  * goes on.
  */
@@ -219,11 +233,21 @@ pgm_pause_back_off(PgmWorker *w, const char *reason)
 
 	pgm_lane_lost(w->lane, 0, ms, 0);
 	if (w->failures >= TELL_FAILURES)
-	{
-		w->told_reason = MemoryContextStrdup(w->cxt, reason);
-		pgm_worker_run(w, tell_reason);
-		pfree(w->told_reason);
-		w->told_reason = NULL;
-	}
+		tell(w, reason);
+	pgm_wait_latch_ms(ms);
+}
+
+/*
+ * All rows that are left are locked by others.  Finding them again means going
+ * through the table, so it is done ever more rarely.
+ */
+void
+pgm_pause_for_locks(PgmWorker *w)
+{
+	long		ms = Min(LOOK_MS << Min(w->failures, 10), LONG_WAIT_MS);
+
+	w->failures++;
+	pgm_lane_lost(w->lane, 0, ms, 0);
+	tell(w, "waits for rows that others have locked");
 	pgm_wait_latch_ms(ms);
 }

@@ -122,7 +122,8 @@ begin_transaction(bool snapshot)
 static void
 commit_transaction(bool snapshot)
 {
-	if (StatementTimeout > 0)
+	/* whatever the setting is by now */
+	if (get_timeout_active(STATEMENT_TIMEOUT))
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	if (snapshot)
 		PopActiveSnapshot();
