@@ -260,6 +260,24 @@ piece_done(const PgmLane *lane)
 }
 
 /*
+ * Where to begin again if what we remember is lost: all pages before are done.
+ */
+static BlockNumber
+first_open_block(const PgmLane *lane)
+{
+	BlockNumber block = lane->pages.next;
+
+	if (lane->one_by_one && lane->pages.spans[0] != NULL)
+		return pgm_span_next_block(lane->pages.spans[0]);
+	for (int i = 0; i < PGM_SPANS; i++)
+	{
+		if (lane->pages.spans[i] != NULL)
+			block = Min(block, pgm_span_first(lane->pages.spans[i]));
+	}
+	return block;
+}
+
+/*
  * One batch of a piece that is a range of pages.  Returns false when the piece is
  * done.
  */
@@ -287,7 +305,6 @@ pgm_pages_batch(PgmLane *lane, Relation rel)
 	if (lane->batch.gained && lane->pages.plain_spans == 0 && packs(lane))
 		lane->row.packing[0] = '\0';
 	lane->row.piece_done = piece_done(lane);
-	if (lane->one_by_one && more)
-		lane->row.from_block = pgm_span_next_block(lane->pages.spans[0]);
+	lane->row.from_block = first_open_block(lane);
 	return more;
 }

@@ -46,8 +46,8 @@ foreach my $round (1 .. $rounds)
 	$standby->start;
 	my $load = start_load($primary, 2, @scripts);
 	my %job = (
-		counted => backfill($primary, "'counted', 'n = n + 1', name => 'counted $round', batch_rows => 20, duty => 30, lanes => " . (1 + $round % 2)),
-		filled => backfill($primary, "'filled', 'f = id * 10 + $round', name => 'filled $round', batch_rows => 20, duty => 30"));
+		counted => backfill($primary, "'counted', 'n = n + 1', name => 'counted $round', batch_rows => 20, duty => 3, lanes => " . (1 + $round % 2)),
+		filled => backfill($primary, "'filled', 'f = id * 10 + $round', name => 'filled $round', batch_rows => 20, duty => 3"));
 	my $last = $primary->safe_psql('postgres', "SELECT last_key[1] FROM migrate.backfill_leaf WHERE job_id = $job{counted}");
 
 	# on the standby
@@ -75,7 +75,7 @@ foreach my $round (1 .. $rounds)
 	foreach my $name (sort keys %job)
 	{
 		cmp_ok($standby->safe_psql('postgres', "SELECT percent FROM migrate.progress WHERE id = $job{$name}"), '>=', $before{$name}, "round $round: $name does not go backwards");
-		$standby->safe_psql('postgres', "SELECT migrate.alter_backfill($job{$name}, batch_rows => 500, duty => 100)");
+		try_sql($standby, "SELECT migrate.alter_backfill($job{$name}, batch_rows => 500, duty => 100)");
 		is(ends_as($standby, $job{$name}, 'done'), 'done', "round $round: $name is done");
 	}
 	is($standby->safe_psql('postgres', "SELECT count(*) FROM filled WHERE id <= 20000 AND f IS DISTINCT FROM id * 10 + $round"), '0', "round $round: all rows by pages");
