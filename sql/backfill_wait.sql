@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA bf;
 SET search_path = bf;
 CREATE TABLE t (id int PRIMARY KEY, a int, n int DEFAULT 0);
-INSERT INTO t SELECT g FROM generate_series(1, 200) g;
+INSERT INTO t SELECT g FROM generate_series(1, 100) g;
 CREATE VIEW jobs AS
 SELECT name, state, reason, rows, bad_rows, started_at IS NOT NULL AS started, finished_at IS NOT NULL AS finished
 FROM migrate.backfill_history ORDER BY id;
@@ -48,7 +48,7 @@ CALL migrate.wait('kept');
 SELECT n, count(*) FROM t GROUP BY n;
 -- several, of one table and of several, in one transaction
 CREATE TABLE t2 (LIKE t INCLUDING ALL);
-INSERT INTO t2 SELECT g FROM generate_series(1, 200) g;
+INSERT INTO t2 SELECT g FROM generate_series(1, 100) g;
 BEGIN;
 SELECT migrate.backfill('t', 'n = n + 1', name => 'one') IS NOT NULL, migrate.backfill('t', 'n = n + 10', name => 'two') IS NOT NULL,
 	migrate.backfill('t2', 'n = n + 1', name => 'three') IS NOT NULL AS queued;

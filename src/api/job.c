@@ -120,7 +120,7 @@ pgm_job_is_pinned(Oid role)
 	if (!pgm_worker_can_be(role, &pinned))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role with OID %u does not exist", role)));
+				 errmsg("the role of the backfill does not exist any more")));
 	return pinned;
 }
 

@@ -187,6 +187,7 @@ extern PgmRemedy pgm_lane_aborted(PgmLane *lane, const ErrorData *error);
 extern void pgm_lane_lost(PgmLane *lane, int retries, double lock_ms, double throttle_ms);
 extern void pgm_lane_save_lost(PgmLane *lane);
 extern void pgm_lane_waited(PgmLane *lane, double ms);
+extern void pgm_lane_be_brief(PgmLane *lane, bool brief);
 extern const PgmJob *pgm_lane_job(const PgmLane *lane);
 extern PgmLaneRow *pgm_lane_row(PgmLane *lane);
 extern int64 pgm_lane_rows(const PgmLane *lane);

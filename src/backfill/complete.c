@@ -118,9 +118,9 @@ pgm_job_reopen(const PgmJob *job)
 	const bool	for_update = true;
 	ListCell   *lc;
 
-	pgm_store_delete_bad_rows(job->id, !job->by_key);
 	if (!job->by_key)
 	{
+		pgm_store_delete_bad_rows(job->id);
 		foreach(lc, pgm_store_fetch_leaves(job->id, for_update))
 			restart_leaf(job, (PgmLeaf *) lfirst(lc));
 	}

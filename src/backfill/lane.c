@@ -43,6 +43,9 @@
 #define CAREFUL_BATCHES		20
 #define SKIP_LOCKED_BATCHES	20
 
+/* What short batches may take of the time of others. */
+#define BRIEF_PERCENT		2
+
 /* "Rows per second lately" is about so much time. */
 #define RATE_MS				2000
 
@@ -112,10 +115,12 @@ batch_rows_limit(const PgmJob *job)
 	return job->batch_rows > 0 ? job->batch_rows : pgm_backfill_batch_rows;
 }
 
-static int
-batch_ms_limit(const PgmJob *job)
+static double
+batch_ms_limit(const PgmLane *lane)
 {
-	return job->batch_ms > 0 ? job->batch_ms : pgm_backfill_batch_ms;
+	double		ms = lane->job->batch_ms > 0 ? lane->job->batch_ms : pgm_backfill_batch_ms;
+
+	return lane->brief ? Max(ms * BRIEF_PERCENT / 100, 1) : ms;
 }
 
 /*
@@ -142,9 +147,9 @@ load_job(PgmLane *lane)
 		if (lane->job == NULL)
 			return false;
 		if (first)
-			pgm_pace_init(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane->job));
+			pgm_pace_init(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane));
 		else
-			pgm_pace_limit(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane->job));
+			pgm_pace_limit(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane));
 	}
 	return lane->job->state == PGM_JOB_RUNNING || lane->job->state == PGM_JOB_QUEUED ||
 		(lane->runs_paused && lane->job->state == PGM_JOB_PAUSED);
@@ -567,6 +572,18 @@ pgm_lane_aborted(PgmLane *lane, const ErrorData *error)
 		lane->careful = CAREFUL_BATCHES;
 	}
 	return remedy;
+}
+
+/*
+ * Have batches that are short, or ordinary ones again.
+ */
+void
+pgm_lane_be_brief(PgmLane *lane, bool brief)
+{
+	if (brief == lane->brief || lane->job == NULL)
+		return;
+	lane->brief = brief;
+	pgm_pace_limit(&lane->pace, batch_rows_limit(lane->job), batch_ms_limit(lane));
 }
 
 const PgmJob *

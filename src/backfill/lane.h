@@ -115,6 +115,7 @@ struct PgmLane
 
 	/* How to go on. */
 	PgmPace		pace;
+	bool		brief;			/* batches are to be short */
 	int			careful;		/* batches that look for bad rows */
 	int			skip_locked;	/* batches that leave locked rows out */
 	PgmBatch	batch;

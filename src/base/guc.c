@@ -29,6 +29,7 @@ bool		pgm_verify_on_apply = true;
 
 int			pgm_backfill_batch_ms = 100;
 int			pgm_backfill_batch_rows = 2000;
+int			pgm_backfill_courtesy = 15;
 int			pgm_backfill_duty = 100;
 int			pgm_backfill_lanes = 1;
 int			pgm_backfill_max_active = 0;
@@ -108,6 +109,14 @@ define_batch_settings(void)
 							"A batch starts with 1000 at most and grows while it is fast enough.",
 							&pgm_backfill_batch_rows,
 							2000, 1, 1000000,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.backfill_courtesy",
+							"Sets the percentage of the time that a lane may work while other sessions write.",
+							"Its batches are short then, too. 100 takes no notice of other sessions.",
+							&pgm_backfill_courtesy,
+							15, 1, 100,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
 

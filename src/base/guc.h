@@ -25,6 +25,7 @@ extern bool pgm_verify_on_apply;
 
 extern int	pgm_backfill_batch_ms;
 extern int	pgm_backfill_batch_rows;
+extern int	pgm_backfill_courtesy;
 extern int	pgm_backfill_duty;
 extern int	pgm_backfill_lanes;
 extern int	pgm_backfill_max_active;

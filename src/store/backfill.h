@@ -180,7 +180,7 @@ extern void pgm_store_sum_lanes(int64 job, PgmCounters *sum);
 /* bad_row.c */
 extern void pgm_store_insert_bad_row(int64 job, const PgmBadRow *row);
 extern List *pgm_store_fetch_bad_rows(int64 job, Oid relid);
-extern void pgm_store_delete_bad_rows(int64 job, bool rows);
+extern void pgm_store_delete_bad_rows(int64 job);
 extern void pgm_store_insert_minute(int64 job, const PgmMinute *minute);
 
 #endif							/* PGM_STORE_BACKFILL_H */

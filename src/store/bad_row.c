@@ -86,11 +86,10 @@ pgm_store_fetch_bad_rows(int64 job, Oid relid)
 }
 
 /*
- * Forget how many rows a job has put aside, and, so that they are tried again,
- * which they are.
+ * Forget what a job has put aside, so that it is tried again.
  */
 void
-pgm_store_delete_bad_rows(int64 job, bool rows)
+pgm_store_delete_bad_rows(int64 job)
 {
 	static PgmQuery delete = {
 		"DELETE FROM migrate.backfill_bad_row WHERE job_id = $1",
@@ -105,8 +104,7 @@ pgm_store_delete_bad_rows(int64 job, bool rows)
 
 	values[0] = Int64GetDatum(job);
 	pgm_query_begin(&scope);
-	if (rows)
-		pgm_query_run(&delete, values, NULL);
+	pgm_query_run(&delete, values, NULL);
 	pgm_query_run(&reset, values, NULL);
 	pgm_query_end(&scope);
 }

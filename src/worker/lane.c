@@ -169,6 +169,8 @@ start_job(void *arg)
 		return;
 	}
 	starts = pgm_store_begin_lane(w->job_id, w->number);
+	/* a crash right after must not take the count back */
+	ForceSyncCommit();
 	if (starts <= MAX_CRASHES)
 		return;
 	pgm_store_set_job_state(w->job_id, PGM_JOB_SUSPENDED,
@@ -191,6 +193,9 @@ do_step(void *arg)
 	/* paused and resumed while we were at work */
 	if (job != NULL && job->state == PGM_JOB_QUEUED && w->step < PGM_STEP_STOPPED)
 		(void) pgm_store_start_job(w->job_id);
+	/* nor the first batch, which clears the count */
+	if (w->step == PGM_STEP_ROWS && !w->cleared)
+		ForceSyncCommit();
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "common/pg_prng.h"
+#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -30,6 +31,9 @@
 
 /* A worker with nothing to do for longer than that ends, if it can come back. */
 #define LONG_WAIT_MS		60000
+
+/* Another session counts for so long after it was seen at work. */
+#define OTHERS_MS			2000
 
 /* Failures in a row that are worth telling. */
 #define TELL_FAILURES		3
@@ -156,7 +160,11 @@ pgm_pause_hold(PgmWorker *w)
 		return true;
 	if (w->brake.zone != PGM_ZONE_HOLD && have_place(w))
 	{
-		strlcpy(row->reason, w->brake.reason, sizeof(row->reason));
+		if (w->brake.reason[0] != '\0')
+			snprintf(row->reason, sizeof(row->reason), "slow: %s", w->brake.reason);
+		else if (w->others_seen_at == 0 ||
+				 TimestampDifferenceExceeds(w->others_seen_at, start, OTHERS_MS))
+			row->reason[0] = '\0';
 		if (w->told_reason != NULL)
 			pfree(w->told_reason);
 		w->told_reason = NULL;
@@ -186,6 +194,41 @@ look_at_job(void *arg)
 }
 
 /*
+ * Are other sessions at work that write?  Seen in the midst of a transaction, they
+ * count for some time.
+ */
+static bool
+others_work(PgmWorker *w, TimestampTz now)
+{
+	const PgmJob *job = pgm_lane_job(w->lane);
+	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
+
+	/* our own lanes are the first ones */
+	if (MinimumActiveBackends(lanes))
+		w->others_seen_at = now;
+	return w->others_seen_at != 0 &&
+		!TimestampDifferenceExceeds(w->others_seen_at, now, OTHERS_MS);
+}
+
+/*
+ * Make way for other sessions: short batches, and rests between them, so that
+ * they hardly ever wait for us.
+ */
+static void
+be_courteous(PgmWorker *w, PgmLimits *limits)
+{
+	PgmLaneRow *row = pgm_lane_row(w->lane);
+	bool		yield = pgm_backfill_courtesy < 100 && others_work(w, GetCurrentTimestamp());
+
+	pgm_lane_be_brief(w->lane, yield);
+	if (!yield)
+		return;
+	limits->duty = Min(limits->duty, pgm_backfill_courtesy);
+	if (w->brake.zone == PGM_ZONE_RUN)
+		strlcpy(row->reason, "slow: other sessions are at work", sizeof(row->reason));
+}
+
+/*
  * Rest after a batch as long as the limits ask for, unless the job is changed
  * meanwhile.
  */
@@ -193,10 +236,12 @@ void
 pgm_pause_rest(PgmWorker *w, double batch_ms)
 {
 	TimestampTz start = GetCurrentTimestamp();
-	double		ms = pgm_throttle_pause_ms(&w->brake.limits, w->brake.zone, batch_ms,
-										   pgm_lane_wal_bytes(w->lane));
+	PgmLimits	limits = w->brake.limits;
+	double		ms;
 	double		rested = 0;
 
+	be_courteous(w, &limits);
+	ms = pgm_throttle_pause_ms(&limits, w->brake.zone, batch_ms, pgm_lane_wal_bytes(w->lane));
 	w->changed = false;
 	while (ms - rested >= 0.5 && !w->changed)
 	{

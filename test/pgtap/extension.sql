@@ -15,8 +15,10 @@ $$, $$VALUES (true, false, NULL::name[])$$, 'only a superuser can create it');
 SELECT set_eq($$
 	SELECT oid::regclass::text FROM pg_class
 	WHERE oid = ANY ((SELECT extconfig FROM pg_extension WHERE extname = 'pgmigrate')::oid[])
-$$, ARRAY['migrate.migration', 'migrate.run', 'migrate.run_id_seq', 'migrate.run_statement'],
-	'all tables and the sequence are dumped');
+$$, ARRAY['migrate.migration', 'migrate.run', 'migrate.run_id_seq', 'migrate.run_statement',
+	'migrate.backfill_job', 'migrate.backfill_job_id_seq', 'migrate.backfill_leaf', 'migrate.backfill_lane',
+	'migrate.backfill_bad_row', 'migrate.backfill_minute'],
+	'all tables and the sequences are dumped');
 
 SELECT is_empty($$
 	SELECT pg_describe_object(classid, objid, 0)

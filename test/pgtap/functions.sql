@@ -1,7 +1,7 @@
 -- The functions: their signatures, and what the planner and the server are told
 -- about them.
 BEGIN;
-SELECT plan(9);
+SELECT plan(10);
 
 SELECT set_eq($$
 	SELECT format('%s(%s) %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid))
@@ -26,6 +26,45 @@ $$, ARRAY[
 		'OUT duration_ms double precision, OUT waits_for text[], OUT problem text) SETOF record',
 	'grant_to(role regrole, rights text) void',
 	'revoke_from(role regrole) void',
+	'backfill(target regclass, assign text DEFAULT NULL::text, filter text DEFAULT NULL::text, ' ||
+		'name text DEFAULT NULL::text, strategy text DEFAULT ''auto''::text, ' ||
+		'key text[] DEFAULT NULL::text[], lanes integer DEFAULT NULL::integer, ' ||
+		'batch_rows integer DEFAULT NULL::integer, batch_ms integer DEFAULT NULL::integer, ' ||
+		'"window" text DEFAULT NULL::text, ' ||
+		'not_before timestamp with time zone DEFAULT NULL::timestamp with time zone, ' ||
+		'priority integer DEFAULT 0, max_bad_rows bigint DEFAULT NULL::bigint, ' ||
+		'max_lag interval DEFAULT NULL::interval, max_wal_rate bigint DEFAULT NULL::bigint, ' ||
+		'duty integer DEFAULT NULL::integer, hold_when text DEFAULT NULL::text, ' ||
+		'vacuum_analyze boolean DEFAULT false, delete boolean DEFAULT false, ' ||
+		'run_as regrole DEFAULT NULL::regrole) bigint',
+	'backfill_batch(id bigint) bigint',
+	'alter_backfill(id bigint, lanes integer DEFAULT NULL::integer, ' ||
+		'batch_rows integer DEFAULT NULL::integer, batch_ms integer DEFAULT NULL::integer, ' ||
+		'"window" text DEFAULT NULL::text, ' ||
+		'not_before timestamp with time zone DEFAULT NULL::timestamp with time zone, ' ||
+		'priority integer DEFAULT NULL::integer, max_bad_rows bigint DEFAULT NULL::bigint, ' ||
+		'max_lag interval DEFAULT NULL::interval, max_wal_rate bigint DEFAULT NULL::bigint, ' ||
+		'duty integer DEFAULT NULL::integer, hold_when text DEFAULT NULL::text, ' ||
+		'vacuum_analyze boolean DEFAULT NULL::boolean, reset text[] DEFAULT NULL::text[]) void',
+	'pause(id bigint) text',
+	'pause(name text) text',
+	'resume(id bigint) text',
+	'resume(name text) text',
+	'cancel(id bigint) text',
+	'cancel(name text) text',
+	'retry(id bigint) text',
+	'retry(name text) text',
+	'estimate(id bigint, OUT rows bigint, OUT duration interval, OUT wal_bytes bigint, OUT locks text, ' ||
+		'OUT strategy text, OUT reason text, OUT sampled bigint) record',
+	'estimate(target regclass, assign text, filter text DEFAULT NULL::text, ' ||
+		'strategy text DEFAULT ''auto''::text, key text[] DEFAULT NULL::text[], ' ||
+		'delete boolean DEFAULT false, OUT rows bigint, OUT duration interval, OUT wal_bytes bigint, ' ||
+		'OUT locks text, OUT strategy text, OUT reason text, OUT sampled bigint) record',
+	'wait(IN id bigint, IN timeout interval DEFAULT NULL::interval) ',
+	'wait(IN name text, IN timeout interval DEFAULT NULL::interval) ',
+	'finish(IN id bigint) ',
+	'finish(IN name text) ',
+	'next_window("window" text, at timestamp with time zone DEFAULT now()) timestamp with time zone',
 	'guard() trigger'], 'signatures');
 
 PREPARE names_where(text) AS
@@ -39,9 +78,12 @@ SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrat
 	WHEN 'symbol' THEN prosrc !~ '^pgmigrate_[a-z_]+$'
 	WHEN 'path' THEN proconfig IS NULL AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') END;
 
-SELECT results_eq($$EXECUTE names_where('not volatile')$$, ARRAY['status'],
-	'all may change something, but status()');
-SELECT is_empty($$EXECUTE names_where('parallel')$$, 'none runs in a parallel worker');
+SELECT set_eq($$EXECUTE names_where('not volatile')$$, ARRAY['status', 'next_window'],
+	'all may change something, but status() and next_window()');
+SELECT results_eq($$EXECUTE names_where('parallel')$$, ARRAY['next_window'], 'none runs in a parallel worker but next_window()');
+SELECT set_eq($$SELECT DISTINCT proname::text COLLATE "default" FROM pg_proc
+	WHERE pronamespace = 'migrate'::regnamespace AND prokind = 'p'$$, ARRAY['wait', 'finish'],
+	'those that end transactions are procedures');
 SELECT is_empty($$EXECUTE names_where('strict')$$, 'none swallows a NULL');
 SELECT is_empty($$EXECUTE names_where('not C')$$, 'all are C');
 SELECT is_empty($$EXECUTE names_where('definer')$$, 'none is SECURITY DEFINER');

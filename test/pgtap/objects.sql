@@ -1,11 +1,13 @@
 -- What the extension puts into the schema migrate, to the last column.
 BEGIN;
-SELECT plan(15);
+SELECT plan(35);
 
 SELECT has_schema('migrate');
-SELECT tables_are('migrate', ARRAY['migration', 'run', 'run_statement']);
-SELECT views_are('migrate', ARRAY['history', 'history_statement']);
-SELECT sequences_are('migrate', ARRAY['run_id_seq']);
+SELECT tables_are('migrate', ARRAY['migration', 'run', 'run_statement',
+	'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute']);
+SELECT views_are('migrate', ARRAY['history', 'history_statement',
+	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample']);
+SELECT sequences_are('migrate', ARRAY['run_id_seq', 'backfill_job_id_seq']);
 
 PREPARE columns_of(text) AS
 SELECT string_agg(format('%s %s%s', attname, format_type(atttypid, atttypmod),
@@ -98,9 +100,224 @@ rows bigint
 wal_bytes bigint
 sql text'], 'columns of history_statement');
 
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_job')$$, ARRAY[
+'id bigint not null
+name text not null
+state text not null
+reason text not null
+command text not null
+relid oid not null
+relation text not null
+assign text
+filter text
+predicate text
+set_columns text[] not null
+strategy text not null
+strategy_reason text not null
+key_columns text[]
+search_path text not null
+lanes integer
+batch_rows integer
+batch_ms integer
+window text
+not_before timestamp with time zone
+priority integer not null
+max_bad_rows bigint
+max_lag double precision
+max_wal_rate bigint
+duty integer
+hold_when text
+vacuum_analyze boolean not null
+submitted_by text not null
+submitted_by_oid oid not null
+submitted_in bigint not null
+database oid not null
+run_as text not null
+run_as_oid oid not null
+submitted_at timestamp with time zone not null
+finished_at timestamp with time zone
+due_at timestamp with time zone
+sqlstate text
+error text'], 'columns of backfill_job');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_leaf')$$, ARRAY[
+'job_id bigint not null
+leaf integer not null
+relid oid not null
+relation text not null
+rows_estimate bigint not null
+pass integer not null
+pass_rows bigint not null
+blocks bigint not null
+next_block bigint not null
+next_key text[]
+last_key text[]
+units_done bigint not null
+done boolean not null'], 'columns of backfill_leaf');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_lane')$$, ARRAY[
+'job_id bigint not null
+lane integer not null
+leaf integer
+pass integer
+from_block bigint
+to_block bigint
+from_key text[]
+to_key text[]
+piece_units bigint not null
+piece_done double precision not null
+piece_rows bigint not null
+phase text not null
+reason text not null
+packing text not null
+crashes integer not null
+batch_rows integer not null
+batches bigint not null
+rows bigint not null
+hot_rows bigint not null
+bad_rows bigint not null
+retries bigint not null
+pages bigint not null
+wal_bytes bigint not null
+wal_fpi bigint not null
+busy_ms double precision not null
+lock_wait_ms double precision not null
+throttle_ms double precision not null
+rate double precision not null
+first_batch_at timestamp with time zone
+updated_at timestamp with time zone not null'], 'columns of backfill_lane');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_bad_row')$$, ARRAY[
+'job_id bigint not null
+relid oid not null
+relation text not null
+row_ctid tid not null
+row_xmin xid not null
+row_key text
+sqlstate text not null
+message text not null
+detail text
+at timestamp with time zone not null'], 'columns of backfill_bad_row');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_minute')$$, ARRAY[
+'job_id bigint not null
+at timestamp with time zone not null
+rows bigint not null
+rate double precision not null
+batches bigint not null
+p50_ms double precision not null
+p90_ms double precision not null
+p99_ms double precision not null
+wal_bytes bigint not null
+lag double precision not null'], 'columns of backfill_minute');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.progress')$$, ARRAY[
+'pid integer
+datid oid
+datname name
+relid oid
+command text
+phase text
+id bigint
+name text
+relation text
+state text
+reason text
+rows_total bigint
+rows_done bigint
+percent numeric(5,2)
+rows_per_second double precision
+eta_seconds bigint
+batch_rows integer
+lanes integer
+throttled_seconds double precision
+lock_wait_seconds double precision
+wal_bytes bigint
+bad_rows bigint
+hot_share double precision
+packing text
+batches bigint
+retries bigint
+started_at timestamp with time zone
+bar text'], 'columns of progress');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.progress_line')$$, ARRAY[
+'id bigint
+line text'], 'columns of progress_line');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_history')$$, ARRAY[
+'id bigint
+name text
+relation text
+command text
+state text
+reason text
+submitted_by text
+run_as text
+submitted_at timestamp with time zone
+started_at timestamp with time zone
+finished_at timestamp with time zone
+duration_ms double precision
+assign text
+filter text
+strategy text
+strategy_reason text
+key_columns text[]
+limits jsonb
+lanes integer
+rows bigint
+hot_rows bigint
+bad_rows bigint
+batches bigint
+retries bigint
+pages bigint
+wal_bytes bigint
+wal_fpi bigint
+busy_ms double precision
+lock_wait_ms double precision
+throttle_ms double precision
+packing text
+crashes integer
+sqlstate text
+error text'], 'columns of backfill_history');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_error')$$, ARRAY[
+'job_id bigint
+name text
+relid oid
+relation text
+row_ctid tid
+row_xmin xid
+row_key text
+sqlstate text
+message text
+detail text
+at timestamp with time zone'], 'columns of backfill_error');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.backfill_sample')$$, ARRAY[
+'job_id bigint
+name text
+at timestamp with time zone
+rows bigint
+rows_per_second double precision
+batches bigint
+p50_ms double precision
+p90_ms double precision
+p99_ms double precision
+wal_bytes bigint
+lag_seconds double precision'], 'columns of backfill_sample');
+
 SELECT col_is_pk('migrate', 'migration', 'name', 'key of migration');
 SELECT col_is_pk('migrate', 'run', 'id', 'key of run');
 SELECT col_is_pk('migrate', 'run_statement', ARRAY['run_id', 'part', 'number'], 'key of run_statement');
+SELECT col_is_pk('migrate', 'backfill_job', 'id', 'key of backfill_job');
+SELECT col_is_unique('migrate', 'backfill_job', 'name', 'names of backfills are unique');
+SELECT col_is_pk('migrate', 'backfill_leaf', ARRAY['job_id', 'leaf'], 'key of backfill_leaf');
+SELECT col_is_pk('migrate', 'backfill_lane', ARRAY['job_id', 'lane'], 'key of backfill_lane');
+SELECT col_is_pk('migrate', 'backfill_bad_row', ARRAY['job_id', 'relid', 'row_ctid'], 'key of backfill_bad_row');
+SELECT col_is_pk('migrate', 'backfill_minute', ARRAY['job_id', 'at'], 'key of backfill_minute');
+SELECT fk_ok('migrate', t, ARRAY['job_id'], 'migrate', 'backfill_job', ARRAY['id'], t || ' belongs to a job')
+FROM unnest(ARRAY['backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute']::name[]) t;
 
 SELECT is_empty($$
 	SELECT relname FROM pg_class WHERE relnamespace = 'migrate'::regnamespace AND relkind = 'v'
@@ -109,9 +326,11 @@ $$, 'views are security barriers');
 
 SELECT results_eq($$
 	SELECT tgrelid::regclass::text, tgname::text COLLATE "default", tgenabled::text, tgfoid::regproc::text
-	FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%' ORDER BY 1
-$$, $$VALUES ('migrate.migration', 'guard', 'A', 'migrate.guard'), ('migrate.run', 'guard', 'A', 'migrate.guard'),
-	('migrate.run_statement', 'guard', 'A', 'migrate.guard')$$, 'each table is guarded, always');
+	FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%' AND NOT tgisinternal ORDER BY 1
+$$, $$
+	SELECT 'migrate.' || t, 'guard', 'A', 'migrate.guard'
+	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'run', 'run_statement']) t
+$$, 'each table is guarded, always');
 
 SELECT is_empty($$
 	SELECT pg_describe_object(classid, objid, objsubid)
@@ -123,10 +342,11 @@ SELECT is_empty($$
 		WHERE relnamespace = 'migrate'::regnamespace AND relkind IN ('r', 'v')
 		UNION ALL
 		SELECT 'pg_class'::regclass, c.oid, a.attnum FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.relnamespace = 'migrate'::regnamespace AND c.relkind = 'r' AND a.attnum > 0) o
+		WHERE c.relnamespace = 'migrate'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+			AND (c.relkind = 'r' OR c.relkind = 'v' AND c.relname NOT LIKE 'history%')) o
 	WHERE NOT EXISTS (SELECT 1 FROM pg_description d
 		WHERE (d.classoid, d.objoid, d.objsubid) = (o.classid, o.objid, o.objsubid) AND d.description <> '')
-$$, 'schema, functions, tables, their columns and views have comments');
+$$, 'schema, functions, tables and views have comments, and the columns but those of history');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- Who may do what: PUBLIC next to nothing, and each of the three sets of rights
 -- its functions and those of the sets below.
 BEGIN;
-SELECT plan(38);
+SELECT plan(55);
 
 SET client_min_messages = warning;
 CREATE ROLE pgmigrate_plain;
@@ -32,20 +32,22 @@ SELECT schema_privs_are('migrate', 'pgmigrate_plain', ARRAY['USAGE']);
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_plain')$$, ARRAY['status'],
 	'PUBLIC can execute status() only');
 SELECT set_eq($$SELECT pg_temp.privileges('pgmigrate_plain')$$,
-	ARRAY['history SELECT', 'history_statement SELECT'], 'PUBLIC can read the two views only');
+	ARRAY['history SELECT', 'history_statement SELECT', 'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT',
+	'backfill_error SELECT', 'backfill_sample SELECT'], 'PUBLIC can read the views only');
 
 -- The sets.
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_monitor', 'monitor')$$, 'grant_to(monitor)');
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_operator', 'operator')$$, 'grant_to(operator)');
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_admin', 'admin')$$, 'grant_to(admin)');
 
-SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_monitor')$$, ARRAY['status', 'plan'], 'monitor');
+SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_monitor')$$, ARRAY['status', 'plan', 'wait', 'next_window'], 'monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_operator')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_monitor')$$,
-	ARRAY['apply', 'apply_all', 'rollback', 'rollback_to', 'verify'], 'operator, beyond monitor');
+	ARRAY['apply', 'apply_all', 'rollback', 'rollback_to', 'verify', 'alter_backfill', 'backfill_batch', 'finish', 'pause',
+	'resume', 'cancel', 'retry'], 'operator, beyond monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_admin')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_operator')$$,
-	ARRAY['baseline', 'compensate', 'load', 'register', 'resolve', 'unregister'], 'admin, beyond operator');
+	ARRAY['backfill', 'baseline', 'compensate', 'estimate', 'load', 'register', 'resolve', 'unregister'], 'admin, beyond operator');
 SELECT set_eq($$
 	SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace
 	EXCEPT SELECT pg_temp.executable('pgmigrate_admin')$$,
@@ -60,7 +62,9 @@ SELECT is_empty($$
 		AND has_function_privilege(r.oid, f.oid, 'EXECUTE') <> has_function_privilege(r.oid, g.oid, 'EXECUTE')
 $$, 'functions of one name belong to one set');
 SELECT set_eq(format('SELECT pg_temp.privileges(%L)', role),
-	ARRAY['history SELECT', 'history_statement SELECT', 'migration SELECT', 'run SELECT', 'run_statement SELECT'],
+	ARRAY['history SELECT', 'history_statement SELECT', 'migration SELECT', 'run SELECT', 'run_statement SELECT',
+	'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT', 'backfill_error SELECT', 'backfill_sample SELECT',
+	'backfill_job SELECT', 'backfill_leaf SELECT', 'backfill_lane SELECT', 'backfill_bad_row SELECT', 'backfill_minute SELECT'],
 	role || ' can read, and write nothing')
 FROM unnest(ARRAY['pgmigrate_monitor', 'pgmigrate_operator', 'pgmigrate_admin']) role;
 SELECT is_empty($$
@@ -88,10 +92,13 @@ RESET ROLE;
 GRANT pg_write_all_data, pg_read_all_data TO pgmigrate_plain;
 SET ROLE pgmigrate_plain;
 SELECT throws_ok(format(command, name), '42501', NULL, format(command, name))
-FROM unnest(ARRAY['migration', 'run', 'run_statement']) name,
+FROM unnest(ARRAY['migration', 'run', 'run_statement', 'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row',
+	'backfill_minute']) name,
 	unnest(ARRAY['INSERT INTO migrate.%s DEFAULT VALUES', 'DELETE FROM migrate.%s',
 		'TRUNCATE migrate.%s']) command;
 SELECT throws_ok('UPDATE migrate.migration SET registered_by = registered_by', '42501', NULL, 'UPDATE of migration');
+SELECT throws_ok('UPDATE migrate.backfill_job SET run_as = run_as', '42501', NULL, 'UPDATE of backfill_job');
+SELECT throws_ok('SELECT nextval(''migrate.backfill_job_id_seq'')', '42501', NULL, 'nextval() of a sequence');
 RESET ROLE;
 
 -- Owners.

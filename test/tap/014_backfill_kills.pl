@@ -160,7 +160,7 @@ is(defined poll(sub { look(0) && !grep { ($job{$_}{state} // '') ne 'done' } key
 	1, 'the last backfills are done by themselves');
 stop_load($load);
 is_deeply(\@wrong, [], 'no backfill was stopped, none went backwards, none forgot a row');
-is($node->safe_psql('postgres', q(SELECT count(*) FROM submitted s LEFT JOIN migrate.backfill_job j ON j.id = s.job WHERE j.state IS DISTINCT FROM 'done')),
+is($node->safe_psql('postgres', q(SELECT count(*) FROM submitted s LEFT JOIN migrate.backfill_history j ON j.id = s.job WHERE j.state IS DISTINCT FROM 'done')),
 	'0', 'all of them are done');
 diag($node->safe_psql('postgres', q(SELECT name || ': ' || max(number) || ' backfills of ' || min(rows) || ' rows and more, ' ||
 	(SELECT count(*) FROM counted_log WHERE submitted.name = 'counted') + (SELECT count(*) FROM filled_log WHERE submitted.name = 'filled') || ' writes' FROM submitted GROUP BY name)));

@@ -66,7 +66,7 @@ foreach my $round (1 .. $rounds)
 	$primary->stop('immediate');
 	stop_load($load);
 	ok(defined poll(sub { return $standby->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_wal_receiver)) eq '0' }, 10), "round $round: the primary is gone");
-	is($standby->safe_psql('postgres', "SELECT state FROM migrate.backfill_job WHERE id = $job{$_}"), 'running', "round $round: $_ in mid-run") foreach sort keys %job;
+	is($standby->safe_psql('postgres', "SELECT state FROM migrate.backfill_history WHERE id = $job{$_}"), 'running', "round $round: $_ in mid-run") foreach sort keys %job;
 	my $start = time;
 	$standby->promote;
 	$load = start_load($standby, 2, @scripts);

@@ -187,7 +187,7 @@ sub ends_as
 
 	poll(sub {
 		my $row = try_sql($node,
-			"SELECT state, reason FROM migrate.backfill_job WHERE id = $id", $database) // return 0;
+			"SELECT state, reason FROM migrate.backfill_history WHERE id = $id", $database) // return 0;
 
 		($is, $why) = split /\|/, $row, 2;
 		return $is eq $state || $is =~ /^(done|failed|cancelled|suspended)$/;
