@@ -54,6 +54,7 @@ OBJS = \
 	src/backfill/pack.o \
 	src/backfill/pages.o \
 	src/backfill/piece.o \
+	src/backfill/recover.o \
 	src/backfill/shape.o \
 	src/backfill/span.o \
 	src/backfill/statement.o \
@@ -146,7 +147,24 @@ REGRESS = \
 	trust \
 	hostile \
 	hostile_plan \
-	own_errors
+	own_errors \
+	backfill_arguments \
+	backfill_batch \
+	backfill_errors \
+	backfill_estimate \
+	backfill_finish \
+	backfill_keys \
+	backfill_limits \
+	backfill_names \
+	backfill_partitions \
+	backfill_rights \
+	backfill_states \
+	backfill_strategy \
+	backfill_targets \
+	backfill_triggers \
+	backfill_types \
+	backfill_wait \
+	backfill_window
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION = \
@@ -157,7 +175,13 @@ ISOLATION = \
 	row_locks \
 	old_snapshot \
 	drop_extension \
-	held_locks
+	held_locks \
+	backfill_control \
+	backfill_drop \
+	backfill_locked \
+	backfill_notify \
+	backfill_rows \
+	backfill_sessions
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
 
 TAP_TESTS = 1

@@ -19,6 +19,10 @@
 /* Rows that are changed before we look whether somebody waits for us. */
 #define PGM_SLICE_ROWS	512
 
+/* Batches for which a lane stays careful, or leaves locked rows out. */
+#define PGM_CAREFUL_BATCHES		20
+#define PGM_SKIP_LOCKED_BATCHES	20
+
 /* Where a lane is in a piece that is a range of pages. */
 typedef struct PgmPages
 {

@@ -1,6 +1,6 @@
 -- The error codes, which are part of the interface.
 BEGIN;
-SELECT plan(74);
+SELECT plan(138);
 
 SET LOCAL client_min_messages = error;
 CREATE FUNCTION pg_temp.register(name text, script text) RETURNS void LANGUAGE sql
@@ -26,24 +26,81 @@ BEGIN
 	PERFORM pg_temp.register('30_looks', E'-- migrate:check\nSELECT nextval(''migrate.run_id_seq'');\n-- migrate:up\nSELECT 1');
 END $do$;
 
+CREATE TABLE pgt (id int PRIMARY KEY, a int, b int, v int GENERATED ALWAYS AS (b + 1) STORED);
+INSERT INTO pgt SELECT g, NULL, g FROM generate_series(0, 3) g;
+
 -- NULL and empty arguments, of every function.
 SELECT throws_ok(format('SELECT migrate.%s', replace(call, '?', value)), code, NULL, replace(call, '?', value))
 FROM unnest(ARRAY['register(?, ''SELECT 1''::text)', 'register(''x'', ?::text)', 'register(''x'', ?::bytea)',
 	'unregister(?)', 'load(?)', 'apply(?)', 'apply(''10_applied'', ?)', 'rollback(?)', 'rollback_to(?)', 'verify(?)',
 	'resolve(?, ''applied'', ''x'')', 'resolve(''10_applied'', ?, ''x'')', 'resolve(''10_applied'', ''applied'', ?)',
 	'baseline(?)', 'compensate(?, ''SELECT 1'')', 'compensate(''x'', ?)', 'plan(?)',
-	'grant_to(''pg_monitor'', ?)']) call,
+	'grant_to(''pg_monitor'', ?)', 'backfill(''pgt'', ?)', 'backfill(''pgt'', ''a = b'', strategy => ?)', 'pause(?::text)', 'resume(?::text)', 'cancel(?::text)',
+	'retry(?::text)', 'estimate(''pgt'', ?)', 'next_window(?)']) call,
 	(VALUES ('NULL', '22004'), ('''''', '22023')) v (value, code);
 SELECT throws_ok('SELECT migrate.grant_to(NULL, ''admin'')', '22004', NULL, 'grant_to(NULL)');
 SELECT throws_ok('SELECT migrate.revoke_from(NULL)', '22004', NULL, 'revoke_from(NULL)');
 SELECT throws_ok('SELECT migrate.apply_all('''')', '22023', NULL, 'apply_all of an empty name');
 SELECT throws_ok('SELECT migrate.register(''x'', ''SELECT 1'', '''')', '22023', NULL, 'an empty description');
 
+SELECT throws_ok(format('SELECT migrate.%s(NULL::bigint)', call), '22004', NULL, call || '(NULL)')
+FROM unnest(ARRAY['pause', 'resume', 'cancel', 'retry', 'backfill_batch', 'alter_backfill', 'estimate']) call;
+SELECT throws_ok('SELECT migrate.backfill(NULL, ''a = b'')', '22004', NULL, 'backfill(NULL)');
+
 -- What is not there.
+SELECT throws_ok(format('SELECT migrate.%s(0::bigint)', call), '42704', NULL, call || ' of a number that is not there')
+FROM unnest(ARRAY['pause', 'resume', 'cancel', 'retry', 'backfill_batch', 'alter_backfill', 'estimate']) call;
+SELECT throws_ok(format('SELECT migrate.%s(''x''::text)', call), '42704', NULL, call || ' of a name that is not there')
+FROM unnest(ARRAY['pause', 'resume', 'cancel', 'retry']) call;
 SELECT throws_ok(format('SELECT migrate.%s', call), '42704', NULL, call || ' of what is not registered')
 FROM unnest(ARRAY['unregister(''x'')', 'apply(''x'')', 'apply_all(''x'')', 'rollback(''x'')', 'rollback_to(''x'')',
 	'verify(''x'')', 'resolve(''x'', ''applied'', ''x'')', 'baseline(''x'')', 'plan(''x'')',
 	'apply(''20_missing'')']) call;
+
+-- Backfills.
+CREATE VIEW pgv AS SELECT * FROM pgt;
+CREATE TEMP TABLE pgtemp (a int);
+CREATE TABLE pgkeyless (n int);
+DO $do$
+BEGIN
+	PERFORM migrate.backfill('pgt', 'a = b', name => 'queued', not_before => 'infinity');
+	PERFORM migrate.backfill('pgt', 'a = 1 / b', name => 'zero', strategy => 'key');
+	PERFORM migrate.backfill('pgt', 'a = b', name => 'cancelled');
+	PERFORM migrate.cancel('cancelled');
+	PERFORM migrate.backfill('pgkeyless', 'n = 1', name => 'done');
+	PERFORM migrate.backfill_batch(id) FROM migrate.backfill_history WHERE name = 'done';
+END $do$;
+SELECT throws_ok(format('SELECT migrate.%s', call), code, NULL, description) FROM (VALUES
+	('backfill(''pgt'', ''a = ('')', '42601', 'a syntax error in the SET list'),
+	('backfill(''pgt'', ''a = b'', ''a = '')', '42601', 'a syntax error in the filter'),
+	('backfill(''pgt'', ''a = b WHERE true'')', '42601', 'a WHERE in the SET list'),
+	('backfill(''pgt'', ''a = b; SELECT 1'')', '42601', 'two statements'),
+	('backfill(''pgt'', ''nope = b'')', '42703', 'an unknown column'),
+	('backfill(''pgt'', ''v = 1'')', '428C9', 'a generated column'),
+	('backfill(''nope'', ''a = b'')', '42P01', 'an unknown table'),
+	('backfill(''pgv'', ''a = b'')', '42809', 'a view'),
+	('backfill(''pg_temp.pgtemp'', ''a = 1'')', '0A000', 'a temporary table'),
+	('backfill(''pg_class'', ''relname = relname'')', '42501', 'a catalog'),
+	('backfill(''migrate.run'', ''rows = 0'')', '42501', 'a table of the extension'),
+	('backfill(''pgt'', ''a = b'', strategy => ''x'')', '22023', 'an unknown strategy'),
+	('backfill(''pgt'', ''a = b'', key => ''{x}'')', '42703', 'an unknown key column'),
+	('backfill(''pgkeyless'', ''n = n + 1'')', '22023', 'neither pages nor key'),
+	('backfill(''pgt'', ''a = b'', lanes => 0)', '22023', 'out of range'),
+	('backfill(''pgt'', ''a = b'', name => ''queued'')', '42710', 'a name that is taken'),
+	('backfill(''pgt'', ''a = b'', name => '' '')', '42602', 'a blank name'),
+	('backfill(''pgt'', ''a = b'', "window" => ''x'')', '22023', 'no window'),
+	('backfill(''pgt'', ''a = b'', hold_when => ''1'')', '42804', 'no condition'),
+	('pause(''done'')', '55000', 'pause of what is done'),
+	('resume(''done'')', '55000', 'resume of what is done'),
+	('resume(''cancelled'')', '55000', 'resume of what was cancelled'),
+	('cancel(''done'')', '55000', 'cancel of what is done'),
+	('retry(''queued'')', '55000', 'retry of what has not failed'),
+	('alter_backfill((SELECT id FROM migrate.backfill_history WHERE name = ''done''), duty => 1)', '55000', 'a change of what is done'),
+	('alter_backfill((SELECT id FROM migrate.backfill_history WHERE name = ''queued''), reset => ''{x}'')', '22023', 'an unknown limit'),
+	('backfill_batch((SELECT id FROM migrate.backfill_history WHERE name = ''zero''))', '22012', 'the error of a row is its own')
+	) v (call, code, description);
+SELECT throws_ok('CALL migrate.wait(''queued'')', '25001', NULL, 'wait() in a transaction');
+SELECT throws_ok('CALL migrate.finish(''queued'')', '25001', NULL, 'finish() in a transaction');
 
 -- The rest.
 SELECT throws_ok(format('SELECT migrate.%s', call), code, NULL, description) FROM (VALUES
