@@ -50,13 +50,23 @@ CALL migrate.finish('key');
 SELECT n, count(*) FROM k GROUP BY n ORDER BY n;
 SELECT * FROM jobs WHERE name = 'key';
 SELECT row_key, sqlstate, message, detail FROM migrate.backfill_error WHERE name = 'key' ORDER BY 1;
+-- what was put aside by key has been passed: another backfill does it
 UPDATE k SET d = 1;
 SELECT migrate.retry('key');
-SELECT migrate.pause('key');
-CALL migrate.finish('key');
+SELECT submit('key again', 'k', 'n = n + 1 / d', $$(part, id) IN (SELECT row_key::json ->> 'part', (row_key::json ->> 'id')::int FROM migrate.backfill_error WHERE name = 'key')$$);
+CALL migrate.finish('key again');
 SELECT n, count(*) FROM k GROUP BY n ORDER BY n;
-SELECT * FROM jobs WHERE name = 'key';
-SELECT count(*) FROM migrate.backfill_error WHERE name = 'key';
+-- one that failed because of them goes on behind them
+UPDATE k SET n = 0, d = CASE WHEN id = 8 THEN 0 ELSE 1 END;
+SELECT submit('key fails', 'k', 'n = n + 1 / d', bad => 0);
+CALL migrate.finish('key fails');
+SELECT state, bad_rows FROM jobs WHERE name = 'key fails';
+UPDATE k SET d = 1;
+SELECT migrate.retry('key fails');
+SELECT migrate.pause('key fails');
+CALL migrate.finish('key fails');
+SELECT n, count(*) FROM k GROUP BY n ORDER BY n;
+SELECT state, bad_rows FROM jobs WHERE name = 'key fails';
 
 -- constraints of all kinds, and the detail that says which row
 CREATE TABLE other (id int PRIMARY KEY);

@@ -79,10 +79,10 @@ open_span(PgmLane *lane)
 
 	if (pages->next >= row->to_block)
 		return NULL;
-	if (lane->one_by_one)
-		last = Min(pages->next + SMALL_SPAN_BLOCKS, row->to_block);
-	else if (row->pass > 1)
+	if (row->pass > 1)
 		last = row->to_block;
+	else if (lane->one_by_one)
+		last = Min(pages->next + SMALL_SPAN_BLOCKS, row->to_block);
 	else
 		last = Min(pages->next + SPAN_BLOCKS, row->to_block);
 	old = MemoryContextSwitchTo(lane->piece_cxt);
