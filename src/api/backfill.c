@@ -84,8 +84,7 @@ pgmigrate_backfill(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("migrate.backfill()");
 	job = pgm_submit_read(fcinfo, ARG_TARGET, ARG_ASSIGN, ARG_FILTER, ARG_DELETE);
 	job->name = read_name(fcinfo);
-	if (!pgm_extension_share())
-		elog(ERROR, "extension \"pgmigrate\" is gone");
+	pgm_extension_require();
 	job->run_as_oid = pgm_submit_choose_role(fcinfo, ARG_RUN_AS, job->relid);
 	job->run_as = GetUserNameFromId(job->run_as_oid, missing_ok);
 	job->submitter = pgm_rights_current_author();

@@ -45,8 +45,7 @@ begin_control(FunctionCallInfo fcinfo, const char *call)
 	const bool	for_update = true;
 
 	PreventCommandIfReadOnly(call);
-	if (!pgm_extension_share())
-		elog(ERROR, "extension \"pgmigrate\" is gone");
+	pgm_extension_require();
 	return pgm_job_fetch(pgm_job_argument(fcinfo), for_update);
 }
 

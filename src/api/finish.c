@@ -26,6 +26,7 @@
 #include "api/limits.h"
 #include "backfill/backfill.h"
 #include "base/args.h"
+#include "base/extension.h"
 #include "base/hold.h"
 #include "base/subxact.h"
 #include "base/wait.h"
@@ -58,6 +59,7 @@ pgmigrate_backfill_batch(PG_FUNCTION_ARGS)
 
 	pgm_args_check_count(fcinfo, 1);
 	PreventCommandIfReadOnly("migrate.backfill_batch()");
+	pgm_extension_require();
 	id = pgm_job_argument(fcinfo);
 	pgm_job_check_runner(pgm_job_fetch(id, !for_update));
 	pgm_hold_lane_in_transaction(id, 0);
@@ -241,6 +243,7 @@ pgmigrate_finish(PG_FUNCTION_ARGS)
 	pgm_job_check_nonatomic(fcinfo, "CALL migrate.finish()");
 	PreventCommandIfReadOnly("migrate.finish()");
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	pgm_extension_require();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	id = pgm_job_argument(fcinfo);
 	paused = begin_job(id);

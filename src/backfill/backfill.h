@@ -49,7 +49,7 @@ extern char *pgm_shape_target(Oid leaf, const char *alias);
 extern void pgm_target_check(Oid relid);
 extern List *pgm_target_leaves(Oid relid);
 extern void pgm_target_check_leaves(const PgmShape *shape, List *leaves);
-extern List *pgm_target_find_key(Oid relid, const PgmShape *shape);
+extern List *pgm_target_find_key(List *relids, const PgmShape *shape);
 extern void pgm_target_check_key(Oid relid, List *columns, const PgmShape *shape);
 extern List *pgm_target_primary_key(Oid relid);
 extern char *pgm_target_name(Oid relid);

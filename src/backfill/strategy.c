@@ -14,29 +14,7 @@
  */
 #include "postgres.h"
 
-#include "utils/lsyscache.h"
-
 #include "backfill/backfill.h"
-
-/*
- * The key of the first leaf, if all leaves have one on the same columns.
- */
-static List *
-common_key(const PgmShape *shape, List *leaves)
-{
-	List	   *key;
-	ListCell   *lc;
-
-	if (leaves == NIL)
-		return pgm_target_find_key(shape->relid, shape);
-	key = pgm_target_find_key(linitial_oid(leaves), shape);
-	foreach(lc, leaves)
-	{
-		if (key != NIL)
-			pgm_target_check_key(lfirst_oid(lc), key, shape);
-	}
-	return key;
-}
 
 static char *
 pages_reason(const PgmShape *shape)
@@ -96,7 +74,8 @@ pgm_strategy_choose(const PgmShape *shape, List *leaves, const char *wanted, Lis
 		choice.reason = pages_reason(shape);
 		return choice;
 	}
-	choice.key_columns = wanted_key != NIL ? wanted_key : common_key(shape, leaves);
+	choice.key_columns = wanted_key != NIL ? wanted_key :
+		pgm_target_find_key(leaves != NIL ? leaves : list_make1_oid(shape->relid), shape);
 	if (choice.key_columns == NIL && shape->once != NULL)
 		report_no_key(shape);
 	if (choice.key_columns == NIL)

@@ -234,16 +234,15 @@ same_columns(List *a, List *b)
 }
 
 /*
- * Columns of a usable index of a table: of one on the wanted columns, or, where
- * these are NIL, of the primary key or else of the one with the fewest columns.
- * NIL if there is none.
+ * Columns of each usable index of a table: those of the primary key first, then
+ * those with fewer columns.
  */
 static List *
-find_key(Oid relid, List *wanted, const PgmShape *shape)
+find_keys(Oid relid, const PgmShape *shape)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *best = NIL;
-	bool		best_is_primary = false;
+	List	   *keys = NIL;
+	bool		primary = false;
 	ListCell   *lc;
 
 	foreach(lc, RelationGetIndexList(rel))
@@ -253,29 +252,60 @@ find_key(Oid relid, List *wanted, const PgmShape *shape)
 		if (index_is_usable(rel, index, shape))
 		{
 			List	   *columns = index_columns(rel, index);
+			int			place = primary ? 1 : 0;
 
-			if (wanted != NIL ? same_columns(columns, wanted) :
-				(!best_is_primary &&
-				 (index->rd_index->indisprimary || best == NIL ||
-				  list_length(columns) < list_length(best))))
+			if (index->rd_index->indisprimary)
 			{
-				best = columns;
-				best_is_primary = index->rd_index->indisprimary;
+				place = 0;
+				primary = true;
 			}
+			else
+			{
+				while (place < list_length(keys) &&
+					   list_length((List *) list_nth(keys, place)) <= list_length(columns))
+					place++;
+			}
+			keys = list_insert_nth(keys, place, columns);
 		}
 		index_close(index, AccessShareLock);
 	}
 	table_close(rel, AccessShareLock);
-	return best;
+	return keys;
+}
+
+static bool
+has_key(Oid relid, List *columns, const PgmShape *shape)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_keys(relid, shape))
+	{
+		if (same_columns((List *) lfirst(lc), columns))
+			return true;
+	}
+	return false;
 }
 
 /*
- * Columns of the key of a table by which a backfill of that shape can go, or NIL.
+ * Columns of a key by which a backfill of that shape can go through all of these
+ * tables, or NIL.
  */
 List *
-pgm_target_find_key(Oid relid, const PgmShape *shape)
+pgm_target_find_key(List *relids, const PgmShape *shape)
 {
-	return find_key(relid, NIL, shape);
+	ListCell   *lc;
+	ListCell   *other;
+
+	foreach(lc, find_keys(linitial_oid(relids), shape))
+	{
+		bool		common = true;
+
+		foreach(other, relids)
+			common = common && has_key(lfirst_oid(other), (List *) lfirst(lc), shape);
+		if (common)
+			return (List *) lfirst(lc);
+	}
+	return NIL;
 }
 
 /*
@@ -284,7 +314,9 @@ pgm_target_find_key(Oid relid, const PgmShape *shape)
 List *
 pgm_target_primary_key(Oid relid)
 {
-	return find_key(relid, NIL, NULL);
+	List	   *keys = find_keys(relid, NULL);
+
+	return keys == NIL ? NIL : (List *) linitial(keys);
 }
 
 /*
@@ -305,7 +337,7 @@ pgm_target_check_key(Oid relid, List *columns, const PgmShape *shape)
 					 errmsg("column \"%s\" of table \"%s\" does not exist",
 							name, get_rel_name(relid))));
 	}
-	if (find_key(relid, columns, shape) == NIL)
+	if (!has_key(relid, columns, shape))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("table \"%s\" has no key on these columns that a backfill can go by",

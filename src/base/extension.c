@@ -171,6 +171,16 @@ pgm_extension_share(void)
 }
 
 /*
+ * The same, but throw if it is not there.
+ */
+void
+pgm_extension_require(void)
+{
+	if (!pgm_extension_share())
+		report_not_installed();
+}
+
+/*
  * From here to pgm_owner_leave(), act as the owner of the extension.  An error
  * in between puts everything back when the transaction or subtransaction ends.
  */

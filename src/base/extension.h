@@ -22,6 +22,7 @@ typedef struct PgmOwnerScope
 extern Oid	pgm_extension_owner(void);
 extern int64 pgm_extension_lock(void);
 extern bool pgm_extension_share(void);
+extern void pgm_extension_require(void);
 extern void pgm_extension_set_running(bool value);
 
 extern void pgm_owner_enter(PgmOwnerScope *scope);

@@ -260,7 +260,7 @@ COMMENT ON COLUMN migrate.progress.hot_share IS 'share of the changed rows, 0 to
 COMMENT ON COLUMN migrate.progress.packing IS 'why rows are not updated in place on their pages, in words; empty if they are';
 COMMENT ON COLUMN migrate.progress.batches IS 'batches committed';
 COMMENT ON COLUMN migrate.progress.retries IS 'batches tried again because of locks, deadlocks or serialization failures';
-COMMENT ON COLUMN migrate.progress.started_at IS 'when its first batch began, or NULL';
+COMMENT ON COLUMN migrate.progress.started_at IS 'when its first batch was done, or NULL';
 COMMENT ON COLUMN migrate.progress.bar IS 'the percentage as a bar of 20 characters';
 
 CREATE VIEW migrate.progress_line WITH (security_barrier) AS
@@ -384,7 +384,7 @@ COMMENT ON COLUMN migrate.backfill_history.reason IS 'why it is in that state, i
 COMMENT ON COLUMN migrate.backfill_history.submitted_by IS 'role that submitted it';
 COMMENT ON COLUMN migrate.backfill_history.run_as IS 'role that its workers connect as';
 COMMENT ON COLUMN migrate.backfill_history.submitted_at IS 'when it was submitted';
-COMMENT ON COLUMN migrate.backfill_history.started_at IS 'when its first batch began';
+COMMENT ON COLUMN migrate.backfill_history.started_at IS 'when its first batch was done, or NULL';
 COMMENT ON COLUMN migrate.backfill_history.finished_at IS 'when it ended';
 COMMENT ON COLUMN migrate.backfill_history.duration_ms IS 'time from the first batch to the end, or to now, with all pauses';
 COMMENT ON COLUMN migrate.backfill_history.assign IS 'SET list, as submitted; NULL for DELETE';
