@@ -163,11 +163,16 @@ bool
 pgm_extension_share(void)
 {
 	Oid			extension = get_extension_oid("pgmigrate", true);
+	Oid			locked = InvalidOid;
 
-	if (!OidIsValid(extension))
-		return false;
-	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-	return get_extension_oid("pgmigrate", true) == extension;
+	/* it may be dropped, and created again, while we wait for it */
+	while (OidIsValid(extension) && extension != locked)
+	{
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		locked = extension;
+		extension = get_extension_oid("pgmigrate", true);
+	}
+	return OidIsValid(extension);
 }
 
 /*
