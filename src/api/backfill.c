@@ -96,7 +96,7 @@ pgmigrate_backfill(PG_FUNCTION_ARGS)
 	(void) pgm_job_create(job, leaves);
 	pgm_submit_leave_role(&scope);
 
-	pinned = pgm_job_is_pinned(job->run_as_oid);
+	pinned = pgm_job_is_pinned(job);
 	for (int i = 0; i < (job->lanes > 0 ? job->lanes : pgm_backfill_lanes); i++)
 		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
 	PG_RETURN_INT64(job->id);

@@ -67,7 +67,7 @@ static void
 start_workers(const PgmJob *job)
 {
 	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
-	bool		pinned = pgm_job_is_pinned(job->run_as_oid);
+	bool		pinned = pgm_job_is_pinned(job);
 
 	for (int i = 0; i < lanes; i++)
 		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
@@ -86,7 +86,7 @@ start_due_jobs(void)
 		PgmJob	   *job = (PgmJob *) lfirst(lc);
 
 		if (pgm_hold_lanes(job->id) == NIL)
-			pgm_worker_start_at_commit(job->id, job->run_as_oid, pgm_job_is_pinned(job->run_as_oid));
+			pgm_worker_start_at_commit(job->id, job->run_as_oid, pgm_job_is_pinned(job));
 	}
 }
 

@@ -110,17 +110,17 @@ pgm_job_check_runner(const PgmJob *job)
 }
 
 /*
- * Must a worker for a role be pinned to it?  Throws if the role is gone.
+ * Must a worker be pinned to the role of a job?  Throws if the role is gone.
  */
 bool
-pgm_job_is_pinned(Oid role)
+pgm_job_is_pinned(const PgmJob *job)
 {
 	bool		pinned;
 
-	if (!pgm_worker_can_be(role, &pinned))
+	if (!pgm_worker_can_be(job->run_as_oid, &pinned))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the role of the backfill does not exist any more")));
+				 errmsg("role \"%s\" does not exist any more", job->run_as)));
 	return pinned;
 }
 

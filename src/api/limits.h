@@ -33,7 +33,7 @@ extern PgmJob *pgm_job_fetch(int64 id, bool for_update);
 extern bool pgm_job_is_here(const PgmJob *job);
 extern void pgm_job_check_here(const PgmJob *job);
 extern void pgm_job_check_runner(const PgmJob *job);
-extern bool pgm_job_is_pinned(Oid role);
+extern bool pgm_job_is_pinned(const PgmJob *job);
 extern void pgm_job_check_nonatomic(FunctionCallInfo fcinfo, const char *name);
 
 #endif							/* PGM_LIMITS_H */

@@ -16,7 +16,7 @@ my $server_kills = $ENV{PGMIGRATE_SERVER_KILLS} // 50;
 my $seed = $ENV{PGMIGRATE_SEED} // time ^ $$;
 my $node = new_node('main', init => { extra => [ '--data-checksums' ] },
 	conf => [ q(shared_preload_libraries = 'pgmigrate'), 'restart_after_crash = on', 'autovacuum = off',
-		'pgmigrate.backfill_max_workers = 4', 'log_statement = none' ]);
+		'pgmigrate.backfill_max_workers = 4', 'pgmigrate.backfill_courtesy = 100', 'log_statement = none' ]);
 
 diag("seed $seed, $worker_kills kills of a worker, $server_kills of the server");
 srand($seed);

