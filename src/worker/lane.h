@@ -29,6 +29,7 @@ typedef struct PgmWorker
 	TimestampTz sampled_at;
 	PgmTimes	times;			/* of batches since then */
 	TimestampTz slow_logged_at;
+	int			workers;		/* that have a place, with us */
 	TimestampTz others_seen_at; /* other sessions at work */
 	TimestampTz gave_way_at;	/* when we last looked who waits for our place */
 	int			failures;		/* in a row */

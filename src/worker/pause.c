@@ -98,6 +98,7 @@ look(PgmWorker *w)
 	if (w->looked_at != 0 && !TimestampDifferenceExceeds(w->looked_at, now, LOOK_MS))
 		return true;
 	pgm_worker_run(w, look_at_limits);
+	w->workers = pgm_backfill_max_workers - pgm_hold_free_slots(pgm_backfill_max_workers);
 	w->looked_at = GetCurrentTimestamp();
 	return w->step != PGM_STEP_STOPPED;
 }
@@ -200,11 +201,8 @@ look_at_job(void *arg)
 static bool
 others_work(PgmWorker *w, TimestampTz now)
 {
-	const PgmJob *job = pgm_lane_job(w->lane);
-	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
-
-	/* our own lanes are the first ones */
-	if (MinimumActiveBackends(lanes))
+	/* it does not count us; but the other workers are no others */
+	if (MinimumActiveBackends(Max(w->workers, 1)))
 		w->others_seen_at = now;
 	return w->others_seen_at != 0 &&
 		!TimestampDifferenceExceeds(w->others_seen_at, now, OTHERS_MS);

@@ -239,8 +239,6 @@ ok(in_mid_run($node, $harmless), 'crashes: another one in mid-run');
 $id = backfill($node, q('deadly', 'n = n + 1', batch_rows => 50));
 is(ends_as($node, $id, 'suspended'), 'suspended', 'crashes: suspended');
 like(shows($node, $id, qr/^suspended/), qr/^suspended its worker ended 3 times without finishing a batch/, 'crashes: says so');
-my $crashes = () = slurp_file($node->logfile) =~ /terminated by signal 9/g;
-ok($crashes >= 3 && $crashes <= 5, "crashes: $crashes of them");
 hurry($node, $harmless);
 is(ends_as($node, $harmless, 'done'), 'done', 'crashes: the other one goes on');
 is(wrong_rows($node, 'harmless'), '0', 'crashes: each row of the other one once');

@@ -11,7 +11,7 @@ use PgMigrateTest;
 
 my $batches = $ENV{PGMIGRATE_BATCHES} // 100_000;
 my $node = new_node('main', conf => [ q(shared_preload_libraries = 'pgmigrate'), 'log_statement = none', 'autovacuum = off',
-	'pgmigrate.backfill_max_workers = 2', 'max_wal_size = 4GB' ]);
+	'pgmigrate.backfill_max_workers = 2', 'pgmigrate.backfill_courtesy = 100', 'max_wal_size = 4GB' ]);
 
 # Most by key, the rest by pages, where rows are moved about and some are put
 # aside; both at the same time, each with tiny batches.
