@@ -235,7 +235,7 @@ demo:
 demo-stop:
 	@test/bin/demo.sh stop
 
-# TARGET test: runs every suite [SUITES="lint regress isolation pgtap tap"] [TESTS="name ..."] [KEEP=1]
+# TARGET test: runs the suites [SUITES="lint regress isolation pgtap tap faults"; all but the long faults] [TESTS="name ..."] [KEEP=1]
 test:
 	@test/bin/test.sh
 

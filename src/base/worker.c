@@ -237,6 +237,23 @@ add_action(ActionKind kind, int64 job, Oid role, bool pinned)
 }
 
 /*
+ * What this transaction has asked to be started for a job is not wanted any more.
+ */
+static void
+forget_starts(int64 job)
+{
+	ListCell   *lc;
+
+	foreach(lc, actions)
+	{
+		Action	   *action = (Action *) lfirst(lc);
+
+		if (action->kind == ACTION_START && action->args.job == job)
+			actions = foreach_delete_current(actions, lc);
+	}
+}
+
+/*
  * When this transaction commits, start a worker for a job.
  */
 void
@@ -261,6 +278,7 @@ pgm_worker_wake_at_commit(int64 job)
 void
 pgm_worker_stop_at_commit(int64 job)
 {
+	forget_starts(job);
 	add_action(ACTION_STOP, job, InvalidOid, false);
 }
 
@@ -270,5 +288,6 @@ pgm_worker_stop_at_commit(int64 job)
 void
 pgm_worker_cancel_at_commit(int64 job)
 {
+	forget_starts(job);
 	add_action(ACTION_CANCEL, job, InvalidOid, false);
 }

@@ -120,20 +120,32 @@ suite_pgtap()
 	unset PGHOST PGPORT PGUSER
 }
 
-suite_tap()
+# run_tap NAME  the files of test/NAME
+run_tap()
 {
-	local file dir lib
+	local file dir lib name=$1
 	lib=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
 
 	cd "$SRC"
-	for file in $(files test/tap/*.pl); do
-		dir=$WORK/tap/$(basename "$file" .pl)
+	for file in $(files "test/$name"/*.pl); do
+		dir=$WORK/$name/$(basename "$file" .pl)
 		as_user mkdir -p "$dir/log"
 		TESTDIR=$dir TESTDATADIR=$dir TESTLOGDIR=$dir/log PGPORT=65432 \
 			PG_REGRESS=$lib/regress/pg_regress \
-			run_prove "tap/$(basename "$file" .pl)" "$file" -I "$lib/perl" -I test/tap ||
+			run_prove "$name/$(basename "$file" .pl)" "$file" -I "$lib/perl" -I test/tap ||
 			find "$dir" -path '*/log/*.log' -exec tail -n 40 {} +
 	done
+}
+
+suite_tap()
+{
+	run_tap tap
+}
+
+# long: servers and workers that are killed again and again
+suite_faults()
+{
+	run_tap faults
 }
 
 suite_lint()
@@ -154,7 +166,7 @@ has_tests()
 		regress) compgen -G "$SRC/sql/*.sql" >/dev/null ;;
 		isolation) compgen -G "$SRC/test/isolation/specs/*.spec" >/dev/null ;;
 		pgtap) compgen -G "$SRC/test/pgtap/*.sql" >/dev/null ;;
-		tap) compgen -G "$SRC/test/tap/*.pl" >/dev/null ;;
+		tap | faults) compgen -G "$SRC/test/$1/*.pl" >/dev/null ;;
 	esac
 }
 
