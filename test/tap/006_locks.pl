@@ -23,7 +23,7 @@ my $ddl = 'ADD COLUMN b int';
 register($node, '001_add_column', "ALTER TABLE migrated $ddl");
 
 # 200 short queries a second on each table, by two clients.
-sub start_load
+sub begin_load
 {
 	my ($table) = @_;
 
@@ -62,7 +62,7 @@ my ($status, $out, $err) = $node->psql('postgres',
 like($err, qr/could not obtain lock on relation "migrated"\nDETAIL:  Process \d+ of user "[^"]+".*pg_sleep/,
 	'who gives up names who is in the way');
 
-my @loads = map { start_load($_) } @tables;
+my @loads = map { begin_load($_) } @tables;
 my $alter = start_sql($node, "SET application_name = 'alter'; ALTER TABLE plain $ddl;");
 my $apply = start_sql($node, "SET application_name = 'apply'; SELECT migrate.apply('001_add_column');");
 
