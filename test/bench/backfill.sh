@@ -193,8 +193,8 @@ fresh_size()
 engine_figures()
 {
 	sql -d work -F ' ' -c "SELECT round(100.0 * sum(hot_rows) / greatest(sum(rows), 1), 1),
-			(SELECT round(1000 * extract(epoch FROM finished_at - started_at))
-				FROM migrate.backfill_job WHERE name = 'fill'), sum(batches)
+			(SELECT round(duration_ms) FROM migrate.backfill_history WHERE name = 'fill'),
+			sum(batches)
 		FROM migrate.backfill_lane"
 }
 
