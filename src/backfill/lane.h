@@ -14,7 +14,7 @@
 #include "backfill/backfill.h"
 
 /* Spans that are worked on in turn; see pages.c. */
-#define PGM_SPANS	4
+#define PGM_SPANS	16
 
 /* Rows that are changed before we look whether somebody waits for us. */
 #define PGM_SLICE_ROWS	512

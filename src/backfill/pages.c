@@ -7,7 +7,8 @@
  * a few of them in turn.  A batch takes what fits on the pages of one span, and
  * of the next one if that is not enough.  When it comes round to the first span
  * again, some transactions have ended since, and what the batches before left
- * there can be pruned: that is why there are several.  A transaction that stays
+ * there can be pruned: that is why there are several, and enough of them for the
+ * batches of other lanes, which hold pruning back too.  A transaction that stays
  * open holds pruning back; when nothing gets room for some time, rows are moved
  * to other pages as a plain UPDATE would, and packing is tried again later.
  *
@@ -24,6 +25,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "storage/procarray.h"
 
 #include "base/compat.h"
 #include "backfill/lane.h"
@@ -278,6 +280,18 @@ first_open_block(const PgmLane *lane)
 }
 
 /*
+ * Have the server find out anew which row versions nobody can see any more.  By
+ * itself it does so only when the oldest running transaction is another one than
+ * when it last did.  If a snapshot was in the way then, and is gone, and nobody
+ * writes, it would never be.
+ */
+static void
+look_at_horizon(Relation rel)
+{
+	(void) GetOldestNonRemovableTransactionId(rel);
+}
+
+/*
  * One batch of a piece that is a range of pages.  Returns false when the piece is
  * done.
  */
@@ -289,6 +303,8 @@ pgm_pages_batch(PgmLane *lane, Relation rel)
 
 	lane->pages.round++;
 	judge_waiting(lane);
+	if (lane->pages.stuck_ms > 0)
+		look_at_horizon(rel);
 	SPI_connect();
 	more = refill(lane, rel);
 	SPI_finish();

@@ -30,8 +30,11 @@
 #include "base/hold.h"
 #include "backfill/key.h"
 
-/* Pages of a piece: enough to be worth a claim, few enough to share. */
-#define MIN_PIECE_BLOCKS	256
+/*
+ * Pages of a piece: enough to be worth a claim, few enough to share.  Its last
+ * pages take their time, since other lanes keep them from being pruned at once.
+ */
+#define MIN_PIECE_BLOCKS	1024
 #define MAX_PIECE_BLOCKS	16384
 #define MAX_SWEEP_BLOCKS	((BlockNumber) 1 << 20)
 
@@ -57,7 +60,7 @@ piece_blocks(BlockNumber left, int lanes, int pass)
 	if (pass > 1)
 		return Min(left, MAX_SWEEP_BLOCKS);
 	if (lanes > 1)
-		blocks = Max(left / (2 * lanes), MIN_PIECE_BLOCKS);
+		blocks = Max(left * 2 / (3 * lanes), MIN_PIECE_BLOCKS);
 	return Min(blocks, MAX_PIECE_BLOCKS);
 }
 

@@ -98,7 +98,6 @@ look(PgmWorker *w)
 	if (w->looked_at != 0 && !TimestampDifferenceExceeds(w->looked_at, now, LOOK_MS))
 		return true;
 	pgm_worker_run(w, look_at_limits);
-	w->workers = pgm_backfill_max_workers - pgm_hold_free_slots(pgm_backfill_max_workers);
 	w->looked_at = GetCurrentTimestamp();
 	return w->step != PGM_STEP_STOPPED;
 }
@@ -195,14 +194,27 @@ look_at_job(void *arg)
 }
 
 /*
+ * Are more sessions at work that write than there are workers?  Their number is
+ * counted anew when it looks so: another one may have come.
+ */
+static bool
+more_than_workers(PgmWorker *w)
+{
+	/* it does not count us */
+	if (!MinimumActiveBackends(Max(w->workers, 1)))
+		return false;
+	w->workers = pgm_backfill_max_workers - pgm_hold_free_slots(pgm_backfill_max_workers);
+	return MinimumActiveBackends(Max(w->workers, 1));
+}
+
+/*
  * Are other sessions at work that write?  Seen in the midst of a transaction, they
  * count for some time.
  */
 static bool
 others_work(PgmWorker *w, TimestampTz now)
 {
-	/* it does not count us; but the other workers are no others */
-	if (MinimumActiveBackends(Max(w->workers, 1)))
+	if (more_than_workers(w))
 		w->others_seen_at = now;
 	return w->others_seen_at != 0 &&
 		!TimestampDifferenceExceeds(w->others_seen_at, now, OTHERS_MS);
