@@ -40,7 +40,7 @@
 #include "backfill/lane.h"
 
 /* What short batches may take of the time of others. */
-#define BRIEF_PERCENT		2
+#define BRIEF_PERCENT		1
 
 /* "Rows per second lately" is about so much time. */
 #define RATE_MS				2000
