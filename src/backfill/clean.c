@@ -29,10 +29,12 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/bufpage.h"
 #include "storage/lmgr.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
@@ -45,6 +47,9 @@
 /* It is not worth the while below. */
 #define LEAST_MOVED			2000
 
+/* Autovacuum's vacuum_cost_delay, unless the setting says otherwise. */
+#define NAP_MS				"2"
+
 /* Entries after which we look whether somebody waits for us. */
 #define LOOK_ENTRIES		10000
 
@@ -55,6 +60,7 @@ typedef struct DeadRows
 	ItemPointerData *tids;
 	int			count;
 	int			room;
+	int			most;			/* more are left to VACUUM */
 	BlockNumber first_block;	/* of the first and the last of them */
 	BlockNumber last_block;
 	int			seen;			/* entries since the last look */
@@ -81,13 +87,24 @@ pgm_clean_note(PgmLane *lane, BlockNumber first, BlockNumber end)
 }
 
 /*
+ * How many places of rows fit into the memory that VACUUM may have.
+ */
+static int
+most_dead_rows(void)
+{
+	return Min(maintenance_work_mem * (Size) 1024, MaxAllocHugeSize / 2) / sizeof(ItemPointerData);
+}
+
+/*
  * Is it time to clean the indexes?
  */
 bool
 pgm_lane_wants_cleaning(const PgmLane *lane)
 {
+	int64		enough = lane->leaf_rows * CLEAN_PERCENT / 100;
+
 	return lane->clean.count > 0 && lane->leaf != 0 && !lane->one_by_one &&
-		lane->clean.moved >= Max(lane->leaf_rows * CLEAN_PERCENT / 100, LEAST_MOVED);
+		lane->clean.moved >= Max(Min(enough, most_dead_rows()), LEAST_MOVED);
 }
 
 static void
@@ -100,9 +117,11 @@ add_dead_rows(DeadRows *dead, Buffer buffer)
 	{
 		if (!ItemIdIsDead(PageGetItemId(page, offset)))
 			continue;
+		if (dead->count == dead->most)
+			return;
 		if (dead->count == dead->room)
 		{
-			dead->room *= 2;
+			dead->room = Min(dead->room * 2, dead->most);
 			dead->tids = repalloc_huge(dead->tids, sizeof(ItemPointerData) * dead->room);
 		}
 		ItemPointerSet(&dead->tids[dead->count], BufferGetBlockNumber(buffer), offset);
@@ -121,7 +140,8 @@ find_dead_rows(DeadRows *dead, Relation rel, const PgmClean *clean)
 {
 	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
 
-	dead->room = 4096;
+	dead->most = most_dead_rows();
+	dead->room = Min(4096, dead->most);
 	dead->tids = palloc(sizeof(ItemPointerData) * dead->room);
 	for (int i = 0; i < clean->count; i++)
 	{
@@ -198,6 +218,20 @@ clean_indexes(Relation rel, DeadRows *dead)
 }
 
 /*
+ * Where short batches make way for other sessions, nap as autovacuum would.
+ */
+static void
+begin_naps(const PgmLane *lane)
+{
+	if (!lane->brief)
+		return;
+	if (VacuumCostDelay == 0)
+		(void) set_config_option("vacuum_cost_delay", NAP_MS, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+	pgm_vacuum_cost_begin();
+}
+
+/*
  * Delete the index entries of rows that were moved, in the transaction that is
  * open, which needs no snapshot.  Does nothing where VACUUM, or anything else
  * that excludes it, is at work on the table.
@@ -216,6 +250,7 @@ pgm_lane_clean(PgmLane *lane)
 		if (rel != NULL)
 		{
 			find_dead_rows(&dead, rel, &lane->clean);
+			begin_naps(lane);
 			if (dead.count > 0)
 				clean_indexes(rel, &dead);
 			table_close(rel, NoLock);
@@ -232,5 +267,6 @@ pgm_lane_clean(PgmLane *lane)
 void
 pgm_lane_forget_cleaning(PgmLane *lane)
 {
+	pgm_vacuum_cost_end();
 	memset(&lane->clean, 0, sizeof(lane->clean));
 }

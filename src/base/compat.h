@@ -120,6 +120,18 @@
 #define pgm_is_not_null_constraint(cmd) false
 #endif
 
+/*
+ * Start and stop counting what a vacuum costs, so that it naps; 16 has copies of
+ * the settings for that (7d71d3dd080).
+ */
+#if PG_VERSION_NUM >= 160000
+#define pgm_vacuum_cost_begin() (VacuumCostBalance = 0, VacuumUpdateCosts())
+#else
+#define pgm_vacuum_cost_begin() \
+	(VacuumCostBalance = 0, VacuumCostActive = VacuumCostDelay > 0)
+#endif
+#define pgm_vacuum_cost_end() (VacuumCostActive = false)
+
 /* 16 hands index access methods the table as well (61b313e47ee). */
 #if PG_VERSION_NUM < 160000
 #define pgm_set_heaprel(info, rel) ((void) (rel))
