@@ -50,13 +50,23 @@ CALL migrate.finish('key');
 SELECT n, count(*) FROM k GROUP BY n ORDER BY n;
 SELECT * FROM jobs WHERE name = 'key';
 SELECT row_key, sqlstate, message, detail FROM migrate.backfill_error WHERE name = 'key' ORDER BY 1;
--- what was put aside by key has been passed: another backfill does it
+-- those that were put aside are tried again, and no others
+UPDATE k SET d = 1 WHERE id IN (7, 47, 87);
+DELETE FROM k WHERE id = 127;
+SELECT migrate.retry('key');
+SELECT migrate.pause('key');
+CALL migrate.finish('key');
+SELECT n, count(*) FROM k GROUP BY n ORDER BY n;
+SELECT * FROM jobs WHERE name = 'key';
+SELECT row_key FROM migrate.backfill_error WHERE name = 'key';
 UPDATE k SET d = 1;
 SELECT migrate.retry('key');
-SELECT submit('key again', 'k', 'n = n + 1 / d', $$(part, id) IN (SELECT row_key::json ->> 'part', (row_key::json ->> 'id')::int FROM migrate.backfill_error WHERE name = 'key')$$);
-CALL migrate.finish('key again');
+SELECT migrate.pause('key');
+SELECT migrate.backfill_batch(id), migrate.backfill_batch(id) FROM migrate.progress WHERE name = 'key';
 SELECT n, count(*) FROM k GROUP BY n ORDER BY n;
--- one that failed because of them goes on behind them
+SELECT * FROM jobs WHERE name = 'key';
+SELECT migrate.retry('key');
+-- one that failed because of them goes on, and comes back to them
 UPDATE k SET n = 0, d = CASE WHEN id = 8 THEN 0 ELSE 1 END;
 SELECT submit('key fails', 'k', 'n = n + 1 / d', bad => 0);
 CALL migrate.finish('key fails');

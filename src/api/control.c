@@ -195,10 +195,9 @@ pgmigrate_retry(PG_FUNCTION_ARGS)
 		report_state(job, "retry", "Use migrate.resume().");
 	if (job->state != PGM_JOB_FAILED && job->state != PGM_JOB_DONE)
 		report_state(job, "retry", NULL);
-	if (job->state == PGM_JOB_DONE && job->by_key)
-		report_state(job, "retry", "By key, rows that were put aside have been passed. Submit another backfill for them; migrate.backfill_error has their keys.");
 	bring_here(job);
-	pgm_job_reopen(job);
+	if (!pgm_job_reopen(job))
+		report_state(job, "retry", "By key it goes through the table once, and no rows were put aside.");
 	start_workers(job);
 	PG_RETURN_TEXT_P(cstring_to_text("queued"));
 }

@@ -99,6 +99,7 @@ extern PgmStatement *pgm_statement_candidates(const PgmShape *shape, Oid leaf,
 											  PgmCandidates which, bool values);
 extern PgmStatement *pgm_statement_change(const PgmShape *shape, Oid leaf, bool skip_locked);
 extern PgmStatement *pgm_statement_range(const PgmShape *shape, Oid leaf, List *key, bool open);
+extern PgmStatement *pgm_statement_one(const PgmShape *shape, Oid leaf, List *key);
 extern PgmStatement *pgm_statement_keys(Oid leaf, List *key, bool open, bool nth);
 extern PgmStatement *pgm_statement_describe(Oid leaf, List *key);
 
@@ -203,6 +204,6 @@ extern void pgm_lane_forget_cleaning(PgmLane *lane);
 extern int64 pgm_job_create(PgmJob *job, List *leaves);
 extern bool pgm_job_complete(int64 id);
 extern void pgm_job_relocate_leaves(const PgmJob *job);
-extern void pgm_job_reopen(const PgmJob *job);
+extern bool pgm_job_reopen(const PgmJob *job);
 
 #endif							/* PGM_BACKFILL_H */

@@ -35,6 +35,7 @@ typedef struct Share
 {
 	PgmLane    *lane;
 	ItemPointer tids;			/* by place, or NULL */
+	List	   *only_key;		/* of the only row, or NIL */
 	List	   *keys;			/* by key: the key before the first, and all
 								 * keys */
 	int			first;
@@ -108,6 +109,8 @@ change_share(void *arg)
 
 	if (share->tids != NULL)
 		share->changed = run_by_place(share->lane, share->tids + share->first, share->count);
+	else if (share->only_key != NIL)
+		share->changed = pgm_key_run_one(share->lane, share->only_key);
 	else
 		share->changed = pgm_key_run_range(share->lane,
 										   (List *) list_nth(share->keys, share->first),
@@ -139,9 +142,13 @@ put_aside(const Share *share, const ErrorData *error)
 	row->relid = lane->leaf_relid;
 	if (share->tids != NULL)
 		row->ctid = share->tids[share->first];
-	else if (!pgm_key_find_place(lane, (List *) list_nth(share->keys, share->first + 1),
-								 &row->ctid))
-		return;
+	else
+	{
+		row->key_values = share->only_key != NIL ? share->only_key :
+			(List *) list_nth(share->keys, share->first + 1);
+		if (!pgm_key_find_place(lane, row->key_values, &row->ctid))
+			return;
+	}
 	row->xmin = pgm_key_describe(lane, &row->ctid, &key);
 	row->key = key;
 	row->sqlstate = pstrdup(unpack_sql_state(error->sqlerrcode));
@@ -149,6 +156,7 @@ put_aside(const Share *share, const ErrorData *error)
 	row->detail = error->detail;
 	pgm_store_insert_bad_row(lane->job_id, row);
 	row->key = row->sqlstate = row->message = row->detail = NULL;
+	row->key_values = NIL;
 	if (share->tids != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(lane->piece_cxt);
@@ -209,7 +217,7 @@ check_constraints_at_once(void)
 int
 pgm_change_rows(PgmLane *lane, ItemPointer tids, int count)
 {
-	Share		share = {lane, tids, NIL, 0, count, 0};
+	Share		share = {lane, tids, NIL, NIL, 0, count, 0};
 
 	if (count == 0)
 		return 0;
@@ -227,7 +235,7 @@ pgm_change_rows(PgmLane *lane, ItemPointer tids, int count)
 int
 pgm_change_range(PgmLane *lane, List *from, List *to)
 {
-	Share		share = {lane, NULL, NIL, 0, 0, 0};
+	Share		share = {lane, NULL, NIL, NIL, 0, 0, 0};
 
 	if (lane->careful > 0 || lane->at_once)
 		check_constraints_at_once();
@@ -236,4 +244,16 @@ pgm_change_range(PgmLane *lane, List *from, List *to)
 	share.keys = lcons(from, pgm_key_list(lane, from, to));
 	share.count = list_length(share.keys) - 1;
 	return share.count == 0 ? 0 : change_carefully(&share);
+}
+
+/*
+ * The same for the row with a key, carefully.
+ */
+int
+pgm_change_key(PgmLane *lane, List *key)
+{
+	Share		share = {lane, NULL, key, NIL, 0, 1, 0};
+
+	check_constraints_at_once();
+	return change_carefully(&share);
 }

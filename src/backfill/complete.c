@@ -55,7 +55,8 @@ pgm_job_complete(int64 id)
 		passes = Max(passes, ((PgmLeaf *) lfirst(lc))->pass);
 	pgm_store_sum_lanes(id, &sum);
 	if (sum.bad_rows > 0)
-		reason = psprintf(INT64_FORMAT " rows were put aside", sum.bad_rows);
+		reason = sum.bad_rows == 1 ? "1 row was put aside" :
+			psprintf(INT64_FORMAT " rows were put aside", sum.bad_rows);
 	else if (passes >= MANY_PASSES)
 		reason = psprintf("rows to be done were still found in pass %d", passes);
 	pgm_store_set_job_state(id, PGM_JOB_DONE, reason);
@@ -110,20 +111,24 @@ pgm_job_relocate_leaves(const PgmJob *job)
 
 /*
  * Queue a job again that has failed, or that is done but for rows that were put
- * aside.  By pages, these are tried again; by key, the marker has passed them.
+ * aside, which are tried again.  Returns false if it has nothing to do.
  */
-void
+bool
 pgm_job_reopen(const PgmJob *job)
 {
 	const bool	for_update = true;
+	List	   *leaves = pgm_store_fetch_leaves(job->id, for_update);
 	ListCell   *lc;
 
 	if (!job->by_key)
 	{
 		pgm_store_delete_bad_rows(job->id);
-		foreach(lc, pgm_store_fetch_leaves(job->id, for_update))
+		foreach(lc, leaves)
 			restart_leaf(job, (PgmLeaf *) lfirst(lc));
 	}
+	else if (pgm_store_retry_bad_rows(job->id) == 0 && job->state == PGM_JOB_DONE)
+		return false;
 	pgm_store_clear_crashes(job->id, -1);
 	pgm_store_set_job_state(job->id, PGM_JOB_QUEUED, "");
+	return true;
 }

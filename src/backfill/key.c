@@ -8,6 +8,9 @@
  * with an order will do.  Keys are kept as text, written and read by the types'
  * own functions under settings that lose nothing.
  *
+ * The first pass goes through the ranges.  A second one, where there is one, tries
+ * rows again that were put aside, one by one.
+ *
  * IDENTIFICATION
  *	  src/backfill/key.c
  *
@@ -168,6 +171,21 @@ pgm_key_run_range(PgmLane *lane, List *from, List *to)
 }
 
 /*
+ * Change the row with a key.  Called with SPI connected.
+ */
+int
+pgm_key_run_one(PgmLane *lane, List *key)
+{
+	Datum		values[INDEX_MAX_KEYS];
+	const bool	read_only = false;
+	int			guc_level = begin_exact_text();
+
+	(void) put_key(lane->leaf_relid, lane->job->key_columns, key, values, 0);
+	AtEOXact_GUC(true, guc_level);
+	return (int) pgm_statement_run(lane->one, values, read_only, NULL);
+}
+
+/*
  * All keys of a range in order.  Called with SPI connected; lives in its context.
  */
 List *
@@ -242,6 +260,25 @@ pgm_key_describe(PgmLane *lane, ItemPointer place, char **key)
 }
 
 /*
+ * A batch of rows that were put aside and are to be tried again.  Returns whether
+ * there may be more.
+ */
+static bool
+try_again(PgmLane *lane)
+{
+	int			rows = pgm_pace_rows(&lane->pace);
+	List	   *keys = pgm_store_take_retries(lane->job_id, lane->leaf_relid, rows);
+	ListCell   *lc;
+
+	SPI_connect();
+	foreach(lc, keys)
+		lane->batch.changed += pgm_change_key(lane, (List *) lfirst(lc));
+	SPI_finish();
+	lane->batch.chosen = lane->batch.changed;
+	return list_length(keys) == rows;
+}
+
+/*
  * One batch of a piece that is a range of keys.  Returns false when the piece is
  * done.
  */
@@ -253,6 +290,8 @@ pgm_key_batch(PgmLane *lane, Relation rel)
 	int			done = 0;
 	bool		last = false;
 
+	if (row->pass > 1)
+		return try_again(lane);
 	while (done < rows && !last)
 	{
 		int			want = Min(rows - done, PGM_SLICE_ROWS);

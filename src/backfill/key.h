@@ -14,6 +14,7 @@
 #include "backfill/lane.h"
 
 extern int	pgm_key_run_range(PgmLane *lane, List *from, List *to);
+extern int	pgm_key_run_one(PgmLane *lane, List *key);
 extern List *pgm_key_list(PgmLane *lane, List *from, List *to);
 extern bool pgm_key_find_place(PgmLane *lane, List *key, ItemPointer place);
 extern TransactionId pgm_key_describe(PgmLane *lane, ItemPointer place, char **key);

@@ -230,7 +230,7 @@ begin_piece(PgmLane *lane)
 	MemoryContextSwitchTo(old);
 	if (!lane->job->by_key)
 		pgm_pages_begin(lane);
-	lane->row.phase = lane->row.pass > 1 ? "sweeping" :
+	lane->row.phase = lane->row.pass > 1 ? (lane->job->by_key ? "retrying" : "sweeping") :
 		lane->job->is_delete ? "deleting" : "updating";
 	rel = try_table_open(lane->leaf_relid, RowExclusiveLock);
 	if (rel == NULL)

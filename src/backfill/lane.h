@@ -103,6 +103,7 @@ struct PgmLane
 	PgmStatement *range[2];		/* key ranges: with both ends, open */
 	PgmStatement *keys[2];
 	PgmStatement *nth[2];
+	PgmStatement *one;			/* the row with a key */
 	List	   *primary_key;
 	PgmPacking	packing;
 	int64		leaf_rows;		/* about how many it has */
@@ -167,6 +168,7 @@ extern List *pgm_key_nth(PgmLane *lane, List *from, List *to, int64 n);
 /* change.c */
 extern int	pgm_change_rows(PgmLane *lane, ItemPointer tids, int count);
 extern int	pgm_change_range(PgmLane *lane, List *from, List *to);
+extern int	pgm_change_key(PgmLane *lane, List *key);
 extern bool pgm_change_is_waited_for(void);
 
 #endif							/* PGM_LANE_H */

@@ -105,6 +105,7 @@ make_statements(PgmLane *lane)
 		lane->keys[open] = pgm_statement_keys(leaf, key, open == 1, !nth);
 		lane->nth[open] = pgm_statement_keys(leaf, key, open == 1, nth);
 	}
+	lane->one = pgm_statement_one(shape, leaf, key);
 }
 
 /*
@@ -196,12 +197,12 @@ pgm_leaf_close(PgmLane *lane)
 {
 	PgmStatement *all[] = {lane->candidates[0], lane->candidates[1], lane->candidates[2],
 		lane->change, lane->change_unlocked, lane->describe, lane->range[0], lane->range[1],
-	lane->keys[0], lane->keys[1], lane->nth[0], lane->nth[1]};
+	lane->keys[0], lane->keys[1], lane->nth[0], lane->nth[1], lane->one};
 
 	for (int i = 0; i < lengthof(all); i++)
 		pgm_statement_free(all[i]);
 	memset(lane->candidates, 0, sizeof(lane->candidates));
-	lane->change = lane->change_unlocked = lane->describe = NULL;
+	lane->change = lane->change_unlocked = lane->describe = lane->one = NULL;
 	memset(lane->range, 0, sizeof(lane->range));
 	memset(lane->keys, 0, sizeof(lane->keys));
 	memset(lane->nth, 0, sizeof(lane->nth));

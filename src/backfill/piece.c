@@ -88,6 +88,14 @@ claim_keys(PgmLane *lane, PgmLeaf *leaf)
 	int64		want = rows * PIECE_BATCHES;
 	List	   *to;
 
+	if (leaf->pass > 1)
+	{
+		/* what was put aside, whatever its keys */
+		row->from_key = row->to_key = NIL;
+		row->piece_units = 0;
+		leaf->next_block = leaf->blocks;
+		return;
+	}
 	want = Max(Min(want, leaf->rows_estimate / (4 * lane_count(lane))), rows);
 	to = pgm_leaf_open(lane, leaf) ?
 		pgm_key_nth(lane, leaf->next_key, leaf->last_key, want) : NIL;
@@ -119,7 +127,7 @@ has_unclaimed(const PgmLane *lane, const PgmLeaf *leaf)
 {
 	if (leaf->done)
 		return false;
-	if (lane->job->by_key)
+	if (lane->job->by_key && leaf->pass == 1)
 		return !same_key(leaf->next_key, leaf->last_key);
 	return leaf->next_block < leaf->blocks;
 }
@@ -127,15 +135,19 @@ has_unclaimed(const PgmLane *lane, const PgmLeaf *leaf)
 /*
  * Begin another pass through a leaf, or end it.  All pieces are finished.  The
  * first pass never ends it: rows that were moved meanwhile can hide from it.  One
- * that did nothing but leave out rows that others had locked does not count.
+ * that did nothing but leave out rows that others had locked does not count.  By
+ * key there is a second one if rows are to be tried again.
  */
 static void
 end_pass(const PgmLane *lane, PgmLeaf *leaf, bool locked)
 {
 	Relation	rel;
 
-	leaf->done = lane->job->by_key || (leaf->pass > 1 && leaf->pass_rows == 0) ||
-		(leaf->pass >= MAX_PASSES && !locked);
+	if (lane->job->by_key)
+		leaf->done = leaf->pass > 1 || !pgm_store_has_retries(lane->job_id, leaf->relid);
+	else
+		leaf->done = (leaf->pass > 1 && leaf->pass_rows == 0) ||
+			(leaf->pass >= MAX_PASSES && !locked);
 	if (leaf->done)
 		return;
 	rel = try_table_open(leaf->relid, AccessShareLock);

@@ -332,6 +332,22 @@ pgm_statement_range(const PgmShape *shape, Oid leaf, List *key, bool open)
 }
 
 /*
+ * Change the row with the key in the parameters, if it is to be done.
+ */
+PgmStatement *
+pgm_statement_one(const PgmShape *shape, Oid leaf, List *key)
+{
+	Oid			types[2 * INDEX_MAX_KEYS];
+	const bool	open = true;
+	int			n = key_types(leaf, key, open, types);
+	char	   *filter = shape->filter == NULL ? "" : psprintf(" AND (%s\n)", shape->filter);
+	char	   *sql = psprintf("%s WHERE (%s) = (%s)%s", change_command(shape, leaf),
+							   key_row(shape->alias, key), parameters(1, n), filter);
+
+	return pgm_statement_make(sql, n, types, false);
+}
+
+/*
  * Keys of a range in order: all of them, or, with "nth", the one that comes
  * after as many others as the last parameter says.
  */

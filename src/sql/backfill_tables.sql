@@ -189,6 +189,8 @@ CREATE TABLE migrate.backfill_bad_row (
 	row_ctid tid NOT NULL,
 	row_xmin xid NOT NULL,
 	row_key text,
+	key_values text[],
+	retry boolean NOT NULL DEFAULT false,
 	sqlstate text NOT NULL,
 	message text NOT NULL,
 	detail text,
@@ -202,6 +204,8 @@ COMMENT ON COLUMN migrate.backfill_bad_row.relation IS 'name of the table';
 COMMENT ON COLUMN migrate.backfill_bad_row.row_ctid IS 'place of the row in the table';
 COMMENT ON COLUMN migrate.backfill_bad_row.row_xmin IS 'xmin of the row version; another one at the place is another row';
 COMMENT ON COLUMN migrate.backfill_bad_row.row_key IS 'key of the row, as JSON, or NULL if the table has none';
+COMMENT ON COLUMN migrate.backfill_bad_row.key_values IS 'values of the key that the backfill goes by, or NULL by pages';
+COMMENT ON COLUMN migrate.backfill_bad_row.retry IS 'whether the row is to be tried again';
 COMMENT ON COLUMN migrate.backfill_bad_row.sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN migrate.backfill_bad_row.message IS 'message of the error';
 COMMENT ON COLUMN migrate.backfill_bad_row.detail IS 'its detail, or NULL';

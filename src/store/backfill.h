@@ -127,6 +127,7 @@ typedef struct PgmBadRow
 	ItemPointerData ctid;
 	TransactionId xmin;
 	const char *key;			/* or NULL */
+	List	   *key_values;		/* of the job's key, or NIL */
 	const char *sqlstate;
 	const char *message;
 	const char *detail;			/* or NULL */
@@ -181,6 +182,9 @@ extern void pgm_store_sum_lanes(int64 job, PgmCounters *sum);
 extern void pgm_store_insert_bad_row(int64 job, const PgmBadRow *row);
 extern List *pgm_store_fetch_bad_rows(int64 job, Oid relid);
 extern void pgm_store_delete_bad_rows(int64 job);
+extern int64 pgm_store_retry_bad_rows(int64 job);
+extern bool pgm_store_has_retries(int64 job, Oid relid);
+extern List *pgm_store_take_retries(int64 job, Oid relid, int limit);
 extern void pgm_store_insert_minute(int64 job, const PgmMinute *minute);
 
 #endif							/* PGM_STORE_BACKFILL_H */

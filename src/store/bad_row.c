@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "base/args.h"
 #include "base/query.h"
 #include "store/backfill.h"
 
@@ -24,16 +25,17 @@ pgm_store_insert_bad_row(int64 job, const PgmBadRow *row)
 {
 	static PgmQuery query = {
 		"INSERT INTO migrate.backfill_bad_row AS b (job_id, relid, relation, row_ctid, row_xmin,"
-		" row_key, sqlstate, message, detail)"
-		" VALUES ($1, $2, $2::regclass::text, $3, $4, $5, $6, $7, $8)"
+		" row_key, key_values, sqlstate, message, detail)"
+		" VALUES ($1, $2, $2::regclass::text, $3, $4, $5, $9, $6, $7, $8)"
 		" ON CONFLICT (job_id, relid, row_ctid) DO UPDATE SET row_xmin = excluded.row_xmin,"
-		" row_key = excluded.row_key, sqlstate = excluded.sqlstate,"
-		" message = excluded.message, detail = excluded.detail, at = clock_timestamp()",
-		SPI_OK_INSERT, 8, {INT8OID, OIDOID, TIDOID, XIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		" row_key = excluded.row_key, key_values = excluded.key_values, retry = false,"
+		" sqlstate = excluded.sqlstate, message = excluded.message, detail = excluded.detail, at = clock_timestamp()",
+		SPI_OK_INSERT, 9, {INT8OID, OIDOID, TIDOID, XIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		TEXTARRAYOID}
 	};
 	PgmQueryScope scope;
-	Datum		values[8];
-	char		nulls[9] = "        ";
+	Datum		values[9];
+	char		nulls[10] = "         ";
 
 	values[0] = Int64GetDatum(job);
 	values[1] = ObjectIdGetDatum(row->relid);
@@ -43,6 +45,8 @@ pgm_store_insert_bad_row(int64 job, const PgmBadRow *row)
 	values[5] = CStringGetTextDatum(row->sqlstate);
 	values[6] = CStringGetTextDatum(row->message);
 	pgm_query_set_text(values, nulls, 7, row->detail);
+	nulls[8] = row->key_values == NIL ? 'n' : ' ';
+	values[8] = row->key_values == NIL ? (Datum) 0 : pgm_args_text_array(row->key_values);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, nulls);
 	pgm_query_end(&scope);
@@ -107,6 +111,94 @@ pgm_store_delete_bad_rows(int64 job)
 	pgm_query_run(&delete, values, NULL);
 	pgm_query_run(&reset, values, NULL);
 	pgm_query_end(&scope);
+}
+
+/*
+ * Have the rows that a job by key has put aside tried again, when each table has
+ * come to its end; where it has, at once.  Returns how many there are.
+ */
+int64
+pgm_store_retry_bad_rows(int64 job)
+{
+	static PgmQuery mark = {
+		"UPDATE migrate.backfill_bad_row SET retry = true WHERE job_id = $1",
+		SPI_OK_UPDATE, 1, {INT8OID}
+	};
+	static PgmQuery reopen = {
+		"UPDATE migrate.backfill_leaf l SET pass = 2, pass_rows = 0, blocks = 1, next_block = 0,"
+		" done = false WHERE job_id = $1 AND done AND EXISTS (SELECT"
+		" FROM migrate.backfill_bad_row b WHERE b.job_id = l.job_id AND b.relid = l.relid)",
+		SPI_OK_UPDATE, 1, {INT8OID}
+	};
+	static PgmQuery reset = {
+		"UPDATE migrate.backfill_lane SET bad_rows = 0 WHERE job_id = $1",
+		SPI_OK_UPDATE, 1, {INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+	int64		count;
+
+	values[0] = Int64GetDatum(job);
+	pgm_query_begin(&scope);
+	pgm_query_run(&mark, values, NULL);
+	count = (int64) SPI_processed;
+	pgm_query_run(&reopen, values, NULL);
+	pgm_query_run(&reset, values, NULL);
+	pgm_query_end(&scope);
+	return count;
+}
+
+/*
+ * Are there rows of a table that are to be tried again?
+ */
+bool
+pgm_store_has_retries(int64 job, Oid relid)
+{
+	static PgmQuery query = {
+		"SELECT FROM migrate.backfill_bad_row WHERE job_id = $1 AND relid = $2 AND retry LIMIT 1",
+		SPI_OK_SELECT, 2, {INT8OID, OIDOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[2];
+	bool		any;
+
+	values[0] = Int64GetDatum(job);
+	values[1] = ObjectIdGetDatum(relid);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	any = SPI_processed > 0;
+	pgm_query_end(&scope);
+	return any;
+}
+
+/*
+ * Forget up to "limit" such rows; returns their keys, each a list of strings.
+ */
+List *
+pgm_store_take_retries(int64 job, Oid relid, int limit)
+{
+	static PgmQuery query = {
+		"DELETE FROM migrate.backfill_bad_row WHERE ctid = ANY (ARRAY(SELECT ctid"
+		" FROM migrate.backfill_bad_row WHERE job_id = $1 AND relid = $2 AND retry LIMIT $3))"
+		" RETURNING key_values",
+		SPI_OK_DELETE_RETURNING, 3, {INT8OID, OIDOID, INT4OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[3];
+	List	   *keys = NIL;
+	MemoryContext old;
+
+	values[0] = Int64GetDatum(job);
+	values[1] = ObjectIdGetDatum(relid);
+	values[2] = Int32GetDatum(limit);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	old = MemoryContextSwitchTo(scope.caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		keys = lappend(keys, pgm_query_strings((int) i, 1));
+	MemoryContextSwitchTo(old);
+	pgm_query_end(&scope);
+	return keys;
 }
 
 /*

@@ -154,6 +154,11 @@ pgm_store_save_leaf(int64 job, const PgmLeaf *leaf, int64 units)
 void
 pgm_store_move_leaf(int64 job, const PgmLeaf *leaf)
 {
+	static PgmQuery bad_rows = {
+		"UPDATE migrate.backfill_bad_row b SET relid = $3 FROM migrate.backfill_leaf l"
+		" WHERE l.job_id = $1 AND l.leaf = $2 AND b.job_id = $1 AND b.relid = l.relid",
+		SPI_OK_UPDATE, 3, {INT8OID, INT4OID, OIDOID}
+	};
 	static PgmQuery query = {
 		"UPDATE migrate.backfill_leaf SET relid = $3 WHERE job_id = $1 AND leaf = $2",
 		SPI_OK_UPDATE, 3, {INT8OID, INT4OID, OIDOID}
@@ -165,6 +170,7 @@ pgm_store_move_leaf(int64 job, const PgmLeaf *leaf)
 	values[1] = Int32GetDatum(leaf->leaf);
 	values[2] = ObjectIdGetDatum(leaf->relid);
 	pgm_query_begin(&scope);
+	pgm_query_run(&bad_rows, values, NULL);
 	pgm_query_run(&query, values, NULL);
 	pgm_query_end(&scope);
 }
