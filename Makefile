@@ -68,7 +68,13 @@ OBJS = \
 	src/plan/effects.o \
 	src/plan/locks.o \
 	src/plan/lockset.o \
+	src/plan/online.o \
+	src/plan/online_index.o \
+	src/plan/online_name.o \
+	src/plan/online_rows.o \
+	src/plan/online_table.o \
 	src/plan/order.o \
+	src/plan/pieces.o \
 	src/plan/probe.o \
 	src/plan/queue.o \
 	src/atomic/attempt.o \
@@ -99,6 +105,7 @@ OBJS = \
 	src/api/record.o \
 	src/api/register.o \
 	src/api/status.o \
+	src/api/steps.o \
 	src/api/submit.o \
 	src/api/undo.o \
 	src/api/verify.o \
@@ -141,6 +148,7 @@ REGRESS = \
 	status \
 	plan \
 	plan_more \
+	steps \
 	online_refused \
 	arguments \
 	rights \

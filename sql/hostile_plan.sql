@@ -70,6 +70,7 @@ $$);
 SET SESSION AUTHORIZATION regress_migrate_super;
 SET evil.armed = 'on';
 SELECT statement, kind, relation, lock, rewrites, scans, note FROM migrate.plan('mallory');
+SELECT statement, step, hold FROM migrate.steps('mallory');
 SELECT a.is_called AS ran_as_mallory, o.is_called AS ran_as_other, e.is_called AS escaped
 FROM evil.as_mallory a, evil.as_other o, evil.escaped e;
 -- a superuser's own script is asked for, on mallory's table
@@ -95,6 +96,7 @@ CREATE TABLE evil.made2 (x int DEFAULT evil.f(1) CHECK (evil.f(2) > 1));
 EXPLAIN ANALYZE SELECT evil.volatile();
 $$);
 SELECT statement, kind, rewrites, scans FROM migrate.plan('super');
+SELECT count(DISTINCT statement) FROM migrate.steps('super');
 SELECT a.is_called AS ran_as_mallory, o.is_called AS ran_as_other, e.is_called AS escaped
 FROM evil.as_mallory a, evil.as_other o, evil.escaped e;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_migrate_mallory';
@@ -107,6 +109,7 @@ SELECT current_user;
 -- planned by mallory herself, it all runs as her, and is not restricted further
 SET SESSION AUTHORIZATION regress_migrate_mallory;
 SELECT statement, kind, relation, lock, rewrites, scans, note FROM migrate.plan('mallory');
+SELECT count(DISTINCT statement) FROM migrate.steps('mallory');
 SELECT o.is_called AS ran_as_other FROM evil.as_other o;
 RESET evil.armed;
 

@@ -10,6 +10,9 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
 #include "api/api.h"
 
 /*
@@ -32,4 +35,32 @@ PgmScript *
 pgm_api_read(const PgmMigration *migration)
 {
 	return pgm_script_read(migration->name, migration->script, migration->conforming_strings);
+}
+
+/*
+ * The script of a migration for who only wants to know what it would do, and
+ * whether its code may be evaluated for that.  Throws unless the caller may see it.
+ */
+PgmScript *
+pgm_api_read_to_show(const char *name, bool *trusted)
+{
+	const bool	for_update = false;
+	PgmMigration *migration = pgm_api_fetch(name, for_update);
+
+	if (!pgm_rights_sees_all() && !pgm_rights_has_role(&migration->author))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for migration \"%s\"", name)));
+	*trusted = pgm_rights_trusts(&migration->author);
+	return pgm_api_read(migration);
+}
+
+/*
+ * A relation with its schema.
+ */
+char *
+pgm_api_relation_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
 }

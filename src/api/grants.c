@@ -51,6 +51,7 @@ static const FunctionLevel function_levels[] = {
 	{"next_window", RIGHTS_MONITOR},
 	{"plan", RIGHTS_MONITOR},
 	{"status", RIGHTS_MONITOR},
+	{"steps", RIGHTS_MONITOR},
 	{"wait", RIGHTS_MONITOR},
 	{"alter_backfill", RIGHTS_OPERATOR},
 	{"apply", RIGHTS_OPERATOR},

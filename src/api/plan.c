@@ -106,9 +106,7 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *li
 	nulls[3] = nulls[4] = !OidIsValid(line->relid);
 	if (OidIsValid(line->relid))
 	{
-		values[3] = CStringGetTextDatum(
-										quote_qualified_identifier(get_namespace_name(get_rel_namespace(line->relid)),
-																   get_rel_name(line->relid)));
+		values[3] = CStringGetTextDatum(pgm_api_relation_name(line->relid));
 		values[4] = CStringGetTextDatum(GetLockmodeName(DEFAULT_LOCKMETHOD, line->mode));
 	}
 	put_effect(&values[5], &nulls[5], line->rewrites);
@@ -128,24 +126,15 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *li
 Datum
 pgmigrate_plan(PG_FUNCTION_ARGS)
 {
-	const bool	for_update = false;
-	char	   *name;
-	PgmMigration *migration;
+	bool		trusted;
 	PgmScript  *script;
 	ListCell   *lc;
 
 	pgm_args_check_count(fcinfo, 1);
-	name = pgm_args_text(fcinfo, 0, "name");
-
-	migration = pgm_api_fetch(name, for_update);
-	if (!pgm_rights_sees_all() && !pgm_rights_has_role(&migration->author))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for migration \"%s\"", name)));
-	script = pgm_api_read(migration);
+	script = pgm_api_read_to_show(pgm_args_text(fcinfo, 0, "name"), &trusted);
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(lc, pgm_effects_of(script, pgm_rights_trusts(&migration->author)))
+	foreach(lc, pgm_effects_of(script, trusted))
 		put_line(fcinfo, script, (PgmPlanLine *) lfirst(lc));
 	return (Datum) 0;
 }

@@ -121,6 +121,23 @@
 #endif
 
 /*
+ * 18 can add NOT NULL, and foreign keys of partitioned tables, without looking
+ * at the rows (a379061a22a, b663b9436e7); it has constraints that are not
+ * enforced, and keys over ranges.
+ */
+#if PG_VERSION_NUM >= 180000
+#define PGM_NOT_NULL_CAN_WAIT		true
+#define PGM_PARTITIONED_KEY_CAN_WAIT	true
+#define pgm_is_not_enforced(constraint) (!(constraint)->is_enforced)
+#define pgm_is_without_overlaps(constraint) ((constraint)->without_overlaps)
+#else
+#define PGM_NOT_NULL_CAN_WAIT		false
+#define PGM_PARTITIONED_KEY_CAN_WAIT	false
+#define pgm_is_not_enforced(constraint) false
+#define pgm_is_without_overlaps(constraint) false
+#endif
+
+/*
  * Start and stop counting what a vacuum costs, so that it naps; 16 has copies of
  * the settings for that (7d71d3dd080).
  */

@@ -61,7 +61,7 @@ locks_of_create_table(List **locks, CreateStmt *stmt)
  * DROP of an index: the tables it is on, before it.
  */
 static void
-lock_dropped_index(List **locks, Oid relid, bool allowed)
+lock_dropped_index(List **locks, Oid relid, LOCKMODE mode, bool allowed)
 {
 	char		relkind = get_rel_relkind(relid);
 	Oid			table;
@@ -69,9 +69,9 @@ lock_dropped_index(List **locks, Oid relid, bool allowed)
 	if (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX)
 		return;
 	table = IndexGetRelation(relid, true);
-	pgm_lockset_add(locks, table, AccessExclusiveLock, allowed);
+	pgm_lockset_add(locks, table, mode, allowed);
 	if (relkind == RELKIND_PARTITIONED_INDEX && OidIsValid(table))
-		pgm_lockset_add_children(locks, table, AccessExclusiveLock);
+		pgm_lockset_add_children(locks, table, mode);
 }
 
 /*
@@ -82,13 +82,14 @@ static void
 lock_dropped_relation(List **locks, RangeVar *relation, DropStmt *stmt)
 {
 	Oid			relid = pgm_lockset_find(relation);
+	LOCKMODE	mode = stmt->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock;
 	bool		allowed;
 
 	if (!OidIsValid(relid))
 		return;
 	allowed = pgm_relation_is_owned(relid, GetUserId());
 	if (stmt->removeType == OBJECT_INDEX)
-		lock_dropped_index(locks, relid, allowed);
+		lock_dropped_index(locks, relid, mode, allowed);
 	if (stmt->removeType == OBJECT_TABLE && get_rel_relispartition(relid))
 	{
 		Oid			parent = get_partition_parent(relid, true);
@@ -96,7 +97,7 @@ lock_dropped_relation(List **locks, RangeVar *relation, DropStmt *stmt)
 		pgm_lockset_add(locks, parent, AccessExclusiveLock, allowed);
 		pgm_lockset_add_default_partition(locks, parent, allowed);
 	}
-	pgm_lockset_add(locks, relid, AccessExclusiveLock, allowed);
+	pgm_lockset_add(locks, relid, mode, allowed);
 	if (stmt->removeType != OBJECT_TABLE)
 		return;
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE || stmt->behavior == DROP_CASCADE)
@@ -245,13 +246,15 @@ locks_of_truncate(List **locks, TruncateStmt *stmt)
 static void
 locks_of_reindex(List **locks, ReindexStmt *stmt)
 {
+	bool		concurrent = pgm_classify_option(stmt->params, "concurrently", false);
+	LOCKMODE	mode = concurrent ? ShareUpdateExclusiveLock : ShareLock;
 	Oid			relid;
 
 	if (stmt->relation == NULL)
 		return;
 	if (stmt->kind == REINDEX_OBJECT_TABLE)
 	{
-		(void) pgm_lockset_add_named(locks, stmt->relation, ShareLock, ACL_NO_RIGHTS);
+		(void) pgm_lockset_add_named(locks, stmt->relation, mode, ACL_NO_RIGHTS);
 		return;
 	}
 	relid = pgm_lockset_find(stmt->relation);
@@ -259,8 +262,8 @@ locks_of_reindex(List **locks, ReindexStmt *stmt)
 	{
 		bool		allowed = pgm_relation_is_owned(relid, GetUserId());
 
-		pgm_lockset_add(locks, IndexGetRelation(relid, true), ShareLock, allowed);
-		pgm_lockset_add(locks, relid, AccessExclusiveLock, allowed);
+		pgm_lockset_add(locks, IndexGetRelation(relid, true), mode, allowed);
+		pgm_lockset_add(locks, relid, concurrent ? mode : AccessExclusiveLock, allowed);
 	}
 }
 

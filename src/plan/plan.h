@@ -91,7 +91,16 @@ typedef struct PgmProbeResult
 	bool		scans;
 } PgmProbeResult;
 
+/* Who one was before acting as the owner of a table. */
+typedef struct PgmOwnerRights
+{
+	Oid			userid;
+	int			sec_context;
+} PgmOwnerRights;
+
 extern Oid	pgm_probe_owner(Oid relid);
+extern void pgm_probe_enter_owner(PgmOwnerRights *before, Oid owner);
+extern void pgm_probe_leave_owner(const PgmOwnerRights *before);
 extern PgmProbe *pgm_probe_create(void);
 extern PgmProbeResult pgm_probe_statement(PgmProbe *probe, const PgmStatement *statement);
 
@@ -123,5 +132,33 @@ typedef struct PgmPlanLine
 } PgmPlanLine;
 
 extern List *pgm_effects_of(const PgmScript *script, bool trusted);
+
+/* How long the locks of a step are held, or what for. */
+typedef enum PgmHold
+{
+	PGM_HOLD_FOUND,				/* to be found out */
+	PGM_HOLD_UNKNOWN,
+	PGM_HOLD_BRIEF,
+	PGM_HOLD_WAIT,				/* until others have ended */
+	PGM_HOLD_SCAN,
+	PGM_HOLD_BUILD,
+	PGM_HOLD_BATCHES,
+	PGM_HOLD_REWRITE
+} PgmHold;
+
+/* A step of an online run. */
+typedef struct PgmPlanStep
+{
+	const PgmStatement *statement;	/* that it comes from */
+	int			number;			/* among the steps of that statement, from 1 */
+	char	   *sql;
+	PgmHold		hold;
+	const char *why;			/* or NULL if it is the statement itself */
+	Oid			filled;			/* table of a backfill */
+	List	   *lines;			/* of PgmPlanLine * */
+} PgmPlanStep;
+
+/* online.c */
+extern List *pgm_online_plan(const PgmScript *script, bool trusted);
 
 #endif							/* PGM_PLAN_H */

@@ -100,26 +100,27 @@ run_sql(const char *sql)
 		elog(ERROR, "SPI_execute failed: %s", sql);
 }
 
-/*
- * Act as the owner of a table until leave_owner(), restricted or not.
- */
-typedef struct OwnerScope
-{
-	Oid			userid;
-	int			sec_context;
-} OwnerScope;
-
 static void
-enter_owner(OwnerScope *scope, Oid owner, int flags)
+act_as(PgmOwnerRights *before, Oid owner, int flags)
 {
-	GetUserIdAndSecContext(&scope->userid, &scope->sec_context);
-	SetUserIdAndSecContext(owner, scope->sec_context | flags);
+	GetUserIdAndSecContext(&before->userid, &before->sec_context);
+	SetUserIdAndSecContext(owner, before->sec_context | flags);
 }
 
-static void
-leave_owner(const OwnerScope *scope)
+/*
+ * Act as the owner of a table, in a security-restricted operation, until
+ * pgm_probe_leave_owner().
+ */
+void
+pgm_probe_enter_owner(PgmOwnerRights *before, Oid owner)
 {
-	SetUserIdAndSecContext(scope->userid, scope->sec_context);
+	act_as(before, owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+void
+pgm_probe_leave_owner(const PgmOwnerRights *before)
+{
+	SetUserIdAndSecContext(before->userid, before->sec_context);
 }
 
 /*
@@ -203,7 +204,7 @@ find_or_make_clone(PgmProbe *probe, Oid relid)
 {
 	MemoryContext caller;
 	Clone	   *clone;
-	OwnerScope	scope;
+	PgmOwnerRights before;
 	ListCell   *lc;
 
 	foreach(lc, probe->clones)
@@ -221,19 +222,18 @@ find_or_make_clone(PgmProbe *probe, Oid relid)
 	MemoryContextSwitchTo(caller);
 
 	/* Temporary tables cannot be made in a restricted operation. */
-	enter_owner(&scope, clone->owner, SECURITY_LOCAL_USERID_CHANGE);
+	act_as(&before, clone->owner, SECURITY_LOCAL_USERID_CHANGE);
 	run_sql(psprintf("CREATE TEMPORARY TABLE %s (LIKE %s)",
 					 quote_identifier(clone->name->relname),
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 												get_rel_name(relid))));
-	leave_owner(&scope);
+	pgm_probe_leave_owner(&before);
 	clone->relid = RangeVarGetRelid(clone->name, NoLock, false);
 
-	enter_owner(&scope, clone->owner,
-				SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	pgm_probe_enter_owner(&before, clone->owner);
 	copy_checks(clone);
 	copy_indexes(clone);
-	leave_owner(&scope);
+	pgm_probe_leave_owner(&before);
 
 	MemoryContextSwitchTo(probe->context);
 	probe->clones = lappend(probe->clones, clone);
@@ -338,7 +338,7 @@ try_statement(void *arg)
 	const bool	keep_settings = false;
 	int			guc_level = NewGUCNestLevel();
 	Clone	   *clone;
-	OwnerScope	scope;
+	PgmOwnerRights before;
 	Oid			relfilenode;
 	int64		scans;
 
@@ -352,11 +352,10 @@ try_statement(void *arg)
 	scans = scans_of(clone->relid);
 
 	stmt = adapt_statement(stmt, clone);
-	enter_owner(&scope, clone->owner,
-				SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	pgm_probe_enter_owner(&before, clone->owner);
 	if (stmt->cmds != NIL)
 		run_utility((Node *) stmt, trial->statement->source);
-	leave_owner(&scope);
+	pgm_probe_leave_owner(&before);
 
 	trial->result.known = true;
 	trial->result.rewrites = relfilenode_of(clone->relid) != relfilenode;

@@ -103,6 +103,15 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.plan(text) IS
 'show what applying a migration would do: statements, locks, rewrites, scans';
 
+CREATE FUNCTION migrate.steps(name text, OUT statement integer, OUT step integer,
+	OUT line integer, OUT kind text, OUT relation text, OUT lock text, OUT hold text,
+	OUT bytes bigint, OUT why text, OUT sql text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pgmigrate_steps'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.steps(text) IS
+'show a migration as steps that hold nobody up, each a command of SQL';
+
 CREATE FUNCTION migrate.status(OUT name text, OUT state text, OUT kind text,
 	OUT applied_at timestamptz, OUT applied_by text, OUT duration_ms double precision,
 	OUT waits_for text[], OUT problem text)

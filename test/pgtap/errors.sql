@@ -1,6 +1,6 @@
 -- The error codes, which are part of the interface.
 BEGIN;
-SELECT plan(138);
+SELECT plan(141);
 
 SET LOCAL client_min_messages = error;
 CREATE FUNCTION pg_temp.register(name text, script text) RETURNS void LANGUAGE sql
@@ -34,7 +34,7 @@ SELECT throws_ok(format('SELECT migrate.%s', replace(call, '?', value)), code, N
 FROM unnest(ARRAY['register(?, ''SELECT 1''::text)', 'register(''x'', ?::text)', 'register(''x'', ?::bytea)',
 	'unregister(?)', 'load(?)', 'apply(?)', 'apply(''10_applied'', ?)', 'rollback(?)', 'rollback_to(?)', 'verify(?)',
 	'resolve(?, ''applied'', ''x'')', 'resolve(''10_applied'', ?, ''x'')', 'resolve(''10_applied'', ''applied'', ?)',
-	'baseline(?)', 'compensate(?, ''SELECT 1'')', 'compensate(''x'', ?)', 'plan(?)',
+	'baseline(?)', 'compensate(?, ''SELECT 1'')', 'compensate(''x'', ?)', 'plan(?)', 'steps(?)',
 	'grant_to(''pg_monitor'', ?)', 'backfill(''pgt'', ?)', 'backfill(''pgt'', ''a = b'', strategy => ?)', 'pause(?::text)', 'resume(?::text)', 'cancel(?::text)',
 	'retry(?::text)', 'estimate(''pgt'', ?)', 'next_window(?)']) call,
 	(VALUES ('NULL', '22004'), ('''''', '22023')) v (value, code);
@@ -54,7 +54,7 @@ SELECT throws_ok(format('SELECT migrate.%s(''x''::text)', call), '42704', NULL, 
 FROM unnest(ARRAY['pause', 'resume', 'cancel', 'retry']) call;
 SELECT throws_ok(format('SELECT migrate.%s', call), '42704', NULL, call || ' of what is not registered')
 FROM unnest(ARRAY['unregister(''x'')', 'apply(''x'')', 'apply_all(''x'')', 'rollback(''x'')', 'rollback_to(''x'')',
-	'verify(''x'')', 'resolve(''x'', ''applied'', ''x'')', 'baseline(''x'')', 'plan(''x'')',
+	'verify(''x'')', 'resolve(''x'', ''applied'', ''x'')', 'baseline(''x'')', 'plan(''x'')', 'steps(''x'')',
 	'apply(''20_missing'')']) call;
 
 -- Backfills.

@@ -194,6 +194,8 @@ relation text not null
 row_ctid tid not null
 row_xmin xid not null
 row_key text
+key_values text[]
+retry boolean not null
 sqlstate text not null
 message text not null
 detail text

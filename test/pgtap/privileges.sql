@@ -40,7 +40,7 @@ SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_monitor', 'monitor')$$, 'gr
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_operator', 'operator')$$, 'grant_to(operator)');
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_admin', 'admin')$$, 'grant_to(admin)');
 
-SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_monitor')$$, ARRAY['status', 'plan', 'wait', 'next_window'], 'monitor');
+SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_monitor')$$, ARRAY['status', 'plan', 'steps', 'wait', 'next_window'], 'monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_operator')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_monitor')$$,
 	ARRAY['apply', 'apply_all', 'rollback', 'rollback_to', 'verify', 'alter_backfill', 'backfill_batch', 'finish', 'pause',

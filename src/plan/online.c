@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * online.c
+ *	  A migration as the steps of an online run.
+ *
+ * What the user wrote is kept where it holds nobody up.  Where it would read,
+ * build or write anew under a lock that others wait for, and the same end can be
+ * reached by steps that do not, these take its place.  Every step is one command
+ * of SQL, which can be read, and be run by hand.
+ *
+ * What locks, rewrites and scans there are is then asked about the steps as it is
+ * about a script, so nothing here has to know.
+ *
+ * IDENTIFICATION
+ *	  src/plan/online.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
+
+#include "plan/online.h"
+
+/*
+ * A table with rows on disk that others can see; InvalidOid if it is none.
+ */
+Oid
+pgm_online_table(const RangeVar *relation)
+{
+	Oid			relid = RangeVarGetRelid(relation, NoLock, true);
+
+	if (!OidIsValid(relid) || get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+		return InvalidOid;
+	switch (get_rel_relkind(relid))
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_MATVIEW:
+			return relid;
+		default:
+			return InvalidOid;
+	}
+}
+
+/*
+ * Add a step.
+ */
+void
+pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql)
+{
+	PgmPlanStep *step = palloc0(sizeof(PgmPlanStep));
+
+	step->hold = hold;
+	step->why = why;
+	step->sql = sql;
+	*steps = lappend(*steps, step);
+}
+
+/*
+ * The steps that take a statement's place, NIL if it stays.
+ */
+static List *
+take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted)
+{
+	switch (nodeTag(statement->raw->stmt))
+	{
+		case T_IndexStmt:
+			return pgm_online_create_index(script, statement);
+		case T_DropStmt:
+			return pgm_online_drop_index(statement);
+		case T_ReindexStmt:
+			return pgm_online_reindex(script, statement);
+		case T_RefreshMatViewStmt:
+			return pgm_online_refresh(statement);
+		case T_AlterTableStmt:
+			return pgm_online_alter_table(script, statement);
+		case T_UpdateStmt:
+		case T_DeleteStmt:
+			return pgm_online_change_rows(script, statement, trusted);
+		default:
+			return NIL;
+	}
+}
+
+/*
+ * All steps, each with the statement that it comes from.
+ */
+static List *
+all_steps(const PgmScript *script, bool trusted)
+{
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	foreach(lc, pgm_script_statements(script, PGM_PART_UP))
+	{
+		PgmStatement *statement = (PgmStatement *) lfirst(lc);
+		List	   *steps = take_apart(script, statement, trusted);
+		int			number = 0;
+		ListCell   *step;
+
+		if (steps == NIL)
+			pgm_online_add(&steps, PGM_HOLD_FOUND, NULL,
+						   pnstrdup(script->sql + statement->location, statement->length));
+		foreach(step, steps)
+		{
+			((PgmPlanStep *) lfirst(step))->statement = statement;
+			((PgmPlanStep *) lfirst(step))->number = ++number;
+		}
+		all = list_concat(all, steps);
+	}
+	return all;
+}
+
+/*
+ * The same as a script.
+ */
+static PgmScript *
+as_script(const PgmScript *original, List *steps)
+{
+	PgmScript  *script = palloc0(sizeof(PgmScript));
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	/* a comment at the end of a statement ends before the semicolon */
+	foreach(lc, steps)
+		appendStringInfo(&buf, "%s\n;\n", ((PgmPlanStep *) lfirst(lc))->sql);
+	*script = *original;
+	memset(script->parts, 0, sizeof(script->parts));
+	script->sql = buf.data;
+	script->parts[PGM_PART_UP].present = true;
+	script->parts[PGM_PART_UP].end = buf.len;
+	return script;
+}
+
+/*
+ * How long the lock of a line is held, as far as that is known.
+ */
+static PgmHold
+found_hold(const PgmPlanLine *line)
+{
+	if (line->rewrites == PGM_EFFECT_YES)
+		return PGM_HOLD_REWRITE;
+	if (line->scans == PGM_EFFECT_YES)
+		return IsA(line->statement->raw->stmt, IndexStmt) ||
+			IsA(line->statement->raw->stmt, ReindexStmt) ? PGM_HOLD_BUILD : PGM_HOLD_SCAN;
+	if (line->rewrites == PGM_EFFECT_UNKNOWN || line->scans == PGM_EFFECT_UNKNOWN)
+		return PGM_HOLD_UNKNOWN;
+	return PGM_HOLD_BRIEF;
+}
+
+/*
+ * A statement that stays: how long it holds its locks, and whether others wait
+ * for it meanwhile.
+ */
+static void
+find_hold(PgmPlanStep *step, const PgmPlanLine *line)
+{
+	step->hold = found_hold(line);
+	if (step->hold >= PGM_HOLD_SCAN && line->mode >= ShareLock)
+		step->why = "there is no other form: whoever writes waits meanwhile";
+}
+
+/*
+ * The online plan of a script's up part: steps, each with the relations that it
+ * locks.  "trusted" is as in pgm_effects_of().
+ */
+List *
+pgm_online_plan(const PgmScript *script, bool trusted)
+{
+	List	   *steps = all_steps(script, trusted);
+	ListCell   *lc;
+
+	foreach(lc, pgm_effects_of(as_script(script, steps), trusted))
+	{
+		PgmPlanLine *line = (PgmPlanLine *) lfirst(lc);
+		PgmPlanStep *step = (PgmPlanStep *) list_nth(steps, line->statement->number - 1);
+
+		step->lines = lappend(step->lines, line);
+		if (step->hold == PGM_HOLD_FOUND)
+			find_hold(step, line);
+		if (OidIsValid(step->filled))
+		{
+			line->relid = step->filled;
+			line->mode = RowExclusiveLock;
+		}
+	}
+	return steps;
+}

@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * online.h
+ *	  The steps that an online run takes instead of a statement; for the files
+ *	  of this room that make them.
+ *
+ * IDENTIFICATION
+ *	  src/plan/online.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_ONLINE_H
+#define PGM_ONLINE_H
+
+#include "plan/plan.h"
+
+/* The text of a statement by its tokens; see pieces.c. */
+typedef struct PgmPieces
+{
+	const char *sql;			/* the statement */
+	int			origin;			/* where it begins in the text that the parse
+								 * tree's locations are about */
+	PgmToken   *tokens;
+	int			count;
+} PgmPieces;
+
+/* Some of them: from the first one on, before the second. */
+typedef struct PgmSlice
+{
+	int			from;
+	int			to;
+} PgmSlice;
+
+/* pieces.c */
+extern PgmPieces *pgm_pieces_read(const PgmScript *script, const PgmStatement *statement);
+extern bool pgm_pieces_match(const PgmPieces *pieces, int i, const char *word);
+extern int	pgm_pieces_find(const PgmPieces *pieces, int from, const char *word);
+extern int	pgm_pieces_after_relation(const PgmPieces *pieces, const RangeVar *relation);
+extern List *pgm_pieces_split(const PgmPieces *pieces, int from);
+extern char *pgm_pieces_text(const PgmPieces *pieces, int from, int to);
+
+/* online.c */
+extern void pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql);
+extern Oid	pgm_online_table(const RangeVar *relation);
+
+/* online_name.c */
+extern char *pgm_online_index_name(Oid relid, List *params, const char *label);
+extern char *pgm_online_constraint_name(Oid relid, const Constraint *constraint, List *others);
+extern char *pgm_online_key_name(Oid relid, const Constraint *constraint);
+extern char *pgm_online_not_null_name(Oid relid, const char *column, List *others);
+extern char *pgm_online_relation(const RangeVar *relation);
+extern char *pgm_online_columns(List *names);
+
+/* online_index.c */
+extern List *pgm_online_create_index(const PgmScript *script, const PgmStatement *statement);
+extern List *pgm_online_drop_index(const PgmStatement *statement);
+extern List *pgm_online_reindex(const PgmScript *script, const PgmStatement *statement);
+extern List *pgm_online_refresh(const PgmStatement *statement);
+
+/* online_table.c */
+extern List *pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement);
+
+/* online_rows.c */
+extern List *pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement,
+									bool trusted);
+
+#endif							/* PGM_ONLINE_H */
