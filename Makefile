@@ -69,6 +69,7 @@ OBJS = \
 	src/plan/locks.o \
 	src/plan/lockset.o \
 	src/plan/online.o \
+	src/plan/online_column.o \
 	src/plan/online_index.o \
 	src/plan/online_name.o \
 	src/plan/online_rows.o \

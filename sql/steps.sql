@@ -83,6 +83,15 @@ UPDATE ONLY users SET team = 2;
 UPDATE orders SET total = 1;
 INSERT INTO orders SELECT id FROM users;
 $$);
+-- columns whose values are computed
+SELECT * FROM steps($$
+ALTER TABLE users ADD COLUMN token uuid DEFAULT gen_random_uuid() NOT NULL CONSTRAINT token_key UNIQUE DEFERRABLE CHECK (token IS NOT NULL), ADD plain int DEFAULT 5 NOT NULL;
+ALTER TABLE users ADD "No" smallserial;
+ALTER TABLE users ADD at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE users ADD note text COLLATE "C" DEFAULT 'x' || random() REFERENCES gone;
+ALTER TABLE users ADD full_name text GENERATED ALWAYS AS (first_name || last_name) STORED;
+ALTER TABLE users ADD n int GENERATED ALWAYS AS IDENTITY;
+$$);
 -- materialized views
 CREATE MATERIALIZED VIEW sums AS SELECT team, count(*) FROM users GROUP BY team;
 CREATE MATERIALIZED VIEW keyed AS SELECT team, count(*) FROM users GROUP BY team;
@@ -93,7 +102,11 @@ CREATE FUNCTION shape() RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) || ' ' || convalidated FROM pg_constraint WHERE connamespace = 'app'::regnamespace
 	UNION ALL SELECT pg_get_indexdef(indexrelid) || ' ' || indisvalid FROM pg_index i JOIN pg_class c ON c.oid = indexrelid WHERE relnamespace = 'app'::regnamespace
 	UNION ALL SELECT inhrelid::regclass || ' in ' || inhparent::regclass FROM pg_inherits
-	UNION ALL SELECT attrelid::regclass || ' ' || attname || ' ' || attnotnull FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'app'::regnamespace AND relkind = 'r' AND attnum > 0 ORDER BY 1 $$;
+	UNION ALL SELECT attrelid::regclass || ' ' || attname || ' ' || attnotnull || coalesce(' ' || pg_get_expr(adbin, adrelid), '')
+		FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+		WHERE relnamespace = 'app'::regnamespace AND relkind = 'r' AND attnum > 0
+	UNION ALL SELECT pg_get_serial_sequence('app.users', attname) || ' ' || seqtypid::regtype FROM pg_attribute, pg_sequence
+		WHERE attrelid = 'app.users'::regclass AND attnum > 0 AND NOT attisdropped AND seqrelid = pg_get_serial_sequence('app.users', attname)::regclass ORDER BY 1 $$;
 SELECT migrate.register('same', $$
 ALTER TABLE orders ADD CHECK (total > 0), ADD CHECK (total < id), ALTER COLUMN total SET NOT NULL, ADD FOREIGN KEY (user_id) REFERENCES users, DROP COLUMN code;
 ALTER TABLE users ADD UNIQUE NULLS NOT DISTINCT (email), ADD CHECK (length(email) > 0);
@@ -101,6 +114,8 @@ CREATE UNIQUE INDEX ON users USING btree (lower(email), (id + 1) DESC) INCLUDE (
 CREATE INDEX ON users (lower(email), lower(last_name));
 CREATE INDEX ON part (at) WITH (fillfactor = 70);
 ALTER TABLE orders ADD PRIMARY KEY (id, user_id);
+ALTER TABLE users ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE CHECK (token IS NOT NULL), ADD plain int NOT NULL DEFAULT 7;
+ALTER TABLE users ADD COLUMN number serial;
 $$);
 BEGIN;
 SELECT migrate.apply('same');
@@ -108,7 +123,7 @@ SELECT string_agg(s, E'\n') AS expected FROM shape() s \gset
 ROLLBACK;
 \o /dev/null
 \set ECHO none
-SELECT sql FROM (SELECT DISTINCT statement, step, sql FROM migrate.steps('same')) s ORDER BY statement, step \gexec
+SELECT sql, 'CALL migrate.wait(' || substring(sql FROM 'migrate.backfill.* name => (.*)\)$') || ')' FROM (SELECT DISTINCT statement, step, sql FROM migrate.steps('same')) s ORDER BY statement, step \gexec
 \set ECHO all
 \o
 SELECT string_agg(s, E'\n') = :'expected' AS same FROM shape() s;

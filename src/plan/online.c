@@ -61,62 +61,7 @@ pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql)
 }
 
 /*
- * The steps that take a statement's place, NIL if it stays.
- */
-static List *
-take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted)
-{
-	switch (nodeTag(statement->raw->stmt))
-	{
-		case T_IndexStmt:
-			return pgm_online_create_index(script, statement);
-		case T_DropStmt:
-			return pgm_online_drop_index(statement);
-		case T_ReindexStmt:
-			return pgm_online_reindex(script, statement);
-		case T_RefreshMatViewStmt:
-			return pgm_online_refresh(statement);
-		case T_AlterTableStmt:
-			return pgm_online_alter_table(script, statement);
-		case T_UpdateStmt:
-		case T_DeleteStmt:
-			return pgm_online_change_rows(script, statement, trusted);
-		default:
-			return NIL;
-	}
-}
-
-/*
- * All steps, each with the statement that it comes from.
- */
-static List *
-all_steps(const PgmScript *script, bool trusted)
-{
-	List	   *all = NIL;
-	ListCell   *lc;
-
-	foreach(lc, pgm_script_statements(script, PGM_PART_UP))
-	{
-		PgmStatement *statement = (PgmStatement *) lfirst(lc);
-		List	   *steps = take_apart(script, statement, trusted);
-		int			number = 0;
-		ListCell   *step;
-
-		if (steps == NIL)
-			pgm_online_add(&steps, PGM_HOLD_FOUND, NULL,
-						   pnstrdup(script->sql + statement->location, statement->length));
-		foreach(step, steps)
-		{
-			((PgmPlanStep *) lfirst(step))->statement = statement;
-			((PgmPlanStep *) lfirst(step))->number = ++number;
-		}
-		all = list_concat(all, steps);
-	}
-	return all;
-}
-
-/*
- * The same as a script.
+ * Steps as a script.
  */
 static PgmScript *
 as_script(const PgmScript *original, List *steps)
@@ -135,6 +80,94 @@ as_script(const PgmScript *original, List *steps)
 	script->parts[PGM_PART_UP].present = true;
 	script->parts[PGM_PART_UP].end = buf.len;
 	return script;
+}
+
+/* Numbers, from 1, of the statements of a script that rewrite a table. */
+static Bitmapset *
+find_rewriting(const PgmScript *script, bool trusted)
+{
+	Bitmapset  *numbers = NULL;
+	ListCell   *lc;
+
+	foreach(lc, pgm_effects_of(script, trusted))
+	{
+		const PgmPlanLine *line = (PgmPlanLine *) lfirst(lc);
+
+		if (line->rewrites == PGM_EFFECT_YES)
+			numbers = bms_add_member(numbers, line->statement->number);
+	}
+	return numbers;
+}
+
+/*
+ * Which steps rewrite a table?  Members count from 0.
+ */
+Bitmapset *
+pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted)
+{
+	Bitmapset  *found = find_rewriting(as_script(script, steps), trusted);
+	Bitmapset  *result = NULL;
+
+	for (int i = bms_next_member(found, -1); i >= 0; i = bms_next_member(found, i))
+		result = bms_add_member(result, i - 1);
+	return result;
+}
+
+/*
+ * The steps that take a statement's place, NIL if it stays.
+ */
+static List *
+take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted, bool rewrites)
+{
+	switch (nodeTag(statement->raw->stmt))
+	{
+		case T_IndexStmt:
+			return pgm_online_create_index(script, statement);
+		case T_DropStmt:
+			return pgm_online_drop_index(statement);
+		case T_ReindexStmt:
+			return pgm_online_reindex(script, statement);
+		case T_RefreshMatViewStmt:
+			return pgm_online_refresh(statement);
+		case T_AlterTableStmt:
+			return pgm_online_alter_table(script, statement, rewrites, trusted);
+		case T_UpdateStmt:
+		case T_DeleteStmt:
+			return pgm_online_change_rows(script, statement, trusted);
+		default:
+			return NIL;
+	}
+}
+
+/*
+ * All steps, each with the statement that it comes from.
+ */
+static List *
+all_steps(const PgmScript *script, bool trusted)
+{
+	Bitmapset  *rewriting = find_rewriting(script, trusted);
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	foreach(lc, pgm_script_statements(script, PGM_PART_UP))
+	{
+		PgmStatement *statement = (PgmStatement *) lfirst(lc);
+		List	   *steps = take_apart(script, statement, trusted,
+									   bms_is_member(statement->number, rewriting));
+		int			number = 0;
+		ListCell   *step;
+
+		if (steps == NIL)
+			pgm_online_add(&steps, PGM_HOLD_FOUND, NULL,
+						   pnstrdup(script->sql + statement->location, statement->length));
+		foreach(step, steps)
+		{
+			((PgmPlanStep *) lfirst(step))->statement = statement;
+			((PgmPlanStep *) lfirst(step))->number = ++number;
+		}
+		all = list_concat(all, steps);
+	}
+	return all;
 }
 
 /*

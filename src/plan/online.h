@@ -31,6 +31,22 @@ typedef struct PgmSlice
 	int			to;
 } PgmSlice;
 
+/* An ALTER TABLE that is being taken apart; see online_table.c. */
+typedef struct PgmAlteration
+{
+	const PgmScript *script;
+	const AlterTableStmt *stmt;
+	int			number;			/* of the statement */
+	Bitmapset  *rewriting;		/* commands that rewrite the table as they are
+								 * written, from 0 */
+	Oid			relid;
+	const char *prefix;			/* ALTER TABLE and the name */
+	const PgmPieces *pieces;
+	List	   *names;			/* of constraints that are to come */
+	List	   *columns;		/* new ones that are to be filled */
+	List	   *steps;
+} PgmAlteration;
+
 /* pieces.c */
 extern PgmPieces *pgm_pieces_read(const PgmScript *script, const PgmStatement *statement);
 extern bool pgm_pieces_match(const PgmPieces *pieces, int i, const char *word);
@@ -42,6 +58,7 @@ extern char *pgm_pieces_text(const PgmPieces *pieces, int from, int to);
 /* online.c */
 extern void pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql);
 extern Oid	pgm_online_table(const RangeVar *relation);
+extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);
 
 /* online_name.c */
 extern char *pgm_online_index_name(Oid relid, List *params, const char *label);
@@ -58,7 +75,18 @@ extern List *pgm_online_reindex(const PgmScript *script, const PgmStatement *sta
 extern List *pgm_online_refresh(const PgmStatement *statement);
 
 /* online_table.c */
-extern List *pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement);
+extern List *pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement,
+									bool rewrites, bool trusted);
+extern void pgm_online_set_not_null(PgmAlteration *alteration, const char *column);
+extern void pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint);
+extern void pgm_online_add_check(PgmAlteration *alteration, const Constraint *constraint,
+								 const PgmSlice *slice);
+
+/* online_column.c */
+extern bool pgm_online_column_has_steps(const AlterTableCmd *cmd);
+extern char *pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
+									 const PgmSlice *slice);
+extern void pgm_online_end_columns(PgmAlteration *alteration);
 
 /* online_rows.c */
 extern List *pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement,

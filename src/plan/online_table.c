@@ -29,16 +29,6 @@
 #define VALIDATE_WHY	"reads the table beside reading and writing"
 #define PROVEN_WHY		"proven by the constraint, so nothing is read"
 
-typedef struct Alteration
-{
-	const AlterTableStmt *stmt;
-	Oid			relid;
-	const char *prefix;			/* ALTER TABLE and the name */
-	const PgmPieces *pieces;
-	List	   *names;			/* of constraints that are to come */
-	List	   *steps;
-} Alteration;
-
 /*
  * Is that column known to be not null?  One that is not there yet is not.
  */
@@ -59,11 +49,13 @@ is_not_null(Oid relid, const char *column)
  * Can a command be taken apart?
  */
 static bool
-has_steps(const Alteration *alteration, const AlterTableCmd *cmd)
+has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd, int number)
 {
 	const Constraint *constraint = (Constraint *) cmd->def;
 	bool		partitioned = get_rel_relkind(alteration->relid) == RELKIND_PARTITIONED_TABLE;
 
+	if (cmd->subtype == AT_AddColumn)
+		return bms_is_member(number, alteration->rewriting) && pgm_online_column_has_steps(cmd);
 	if (cmd->subtype == AT_SetNotNull)
 		return !is_not_null(alteration->relid, cmd->name);
 	if (cmd->subtype != AT_AddConstraint)
@@ -84,7 +76,7 @@ has_steps(const Alteration *alteration, const AlterTableCmd *cmd)
 }
 
 static void
-add(Alteration *alteration, PgmHold hold, const char *why, char *command)
+add(PgmAlteration *alteration, PgmHold hold, const char *why, char *command)
 {
 	pgm_online_add(&alteration->steps, hold, why,
 				   psprintf("%s %s", alteration->prefix, command));
@@ -93,8 +85,8 @@ add(Alteration *alteration, PgmHold hold, const char *why, char *command)
 /*
  * SET NOT NULL
  */
-static void
-set_not_null(Alteration *alteration, const char *column)
+void
+pgm_online_set_not_null(PgmAlteration *alteration, const char *column)
 {
 	const char *name = pgm_online_not_null_name(alteration->relid, column, alteration->names);
 	const char *quoted = quote_identifier(column);
@@ -119,7 +111,7 @@ set_not_null(Alteration *alteration, const char *column)
  * A foreign key or a check.  "slice" is the command.
  */
 static void
-add_constraint(Alteration *alteration, const Constraint *constraint, const PgmSlice *slice)
+add_constraint(PgmAlteration *alteration, const Constraint *constraint, const PgmSlice *slice)
 {
 	const char *name = pgm_online_constraint_name(alteration->relid, constraint, alteration->names);
 
@@ -132,6 +124,24 @@ add_constraint(Alteration *alteration, const Constraint *constraint, const PgmSl
 		add(alteration, PGM_HOLD_BRIEF, NOT_VALID_WHY,
 			psprintf("ADD CONSTRAINT %s %s NOT VALID", name,
 					 pgm_pieces_text(alteration->pieces, slice->from + 1, slice->to)));
+	add(alteration, PGM_HOLD_SCAN, VALIDATE_WHY, psprintf("VALIDATE CONSTRAINT %s", name));
+}
+
+/*
+ * A check that was a column's.  "slice" is the clause.
+ */
+void
+pgm_online_add_check(PgmAlteration *alteration, const Constraint *constraint,
+					 const PgmSlice *slice)
+{
+	const char *name = pgm_online_constraint_name(alteration->relid, constraint, alteration->names);
+
+	alteration->names = lappend(alteration->names, unconstify(char *, name));
+	name = quote_identifier(name);
+	add(alteration, PGM_HOLD_BRIEF, NOT_VALID_WHY,
+		psprintf("ADD %s%s %s NOT VALID", constraint->conname != NULL ? "" : "CONSTRAINT ",
+				 constraint->conname != NULL ? "" : name,
+				 pgm_pieces_text(alteration->pieces, slice->from, slice->to)));
 	add(alteration, PGM_HOLD_SCAN, VALIDATE_WHY, psprintf("VALIDATE CONSTRAINT %s", name));
 }
 
@@ -158,8 +168,8 @@ append_options(StringInfo buf, List *options)
 /*
  * A unique constraint or a primary key: its index first.
  */
-static void
-add_key(Alteration *alteration, const Constraint *constraint)
+void
+pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint)
 {
 	const char *name = quote_identifier(pgm_online_key_name(alteration->relid, constraint));
 	bool		primary = constraint->contype == CONSTR_PRIMARY;
@@ -169,7 +179,7 @@ add_key(Alteration *alteration, const Constraint *constraint)
 	foreach(lc, constraint->keys)
 	{
 		if (primary && !is_not_null(alteration->relid, strVal(lfirst(lc))))
-			set_not_null(alteration, strVal(lfirst(lc)));
+			pgm_online_set_not_null(alteration, strVal(lfirst(lc)));
 	}
 
 	initStringInfo(&buf);
@@ -194,67 +204,112 @@ add_key(Alteration *alteration, const Constraint *constraint)
 }
 
 /*
- * The commands that are not taken apart, in one statement.
+ * The commands that are not taken apart, in one statement, and the new columns,
+ * so that they come in their order.
  */
 static void
-keep_others(Alteration *alteration, List *slices)
+keep_others(PgmAlteration *alteration, List *slices)
 {
 	StringInfoData buf;
 	ListCell   *slice;
 	ListCell   *cmd;
+	int			number = 0;
+	PgmHold		hold = PGM_HOLD_BRIEF;
 
 	initStringInfo(&buf);
 	forboth(slice, slices, cmd, alteration->stmt->cmds)
 	{
 		const PgmSlice *s = (PgmSlice *) lfirst(slice);
+		const AlterTableCmd *command = lfirst_node(AlterTableCmd, cmd);
+		char	   *text = NULL;
 
-		if (!has_steps(alteration, lfirst_node(AlterTableCmd, cmd)))
-			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "",
-							 pgm_pieces_text(alteration->pieces, s->from, s->to));
+		if (!has_steps(alteration, command, number++))
+		{
+			hold = PGM_HOLD_FOUND;
+			text = pgm_pieces_text(alteration->pieces, s->from, s->to);
+		}
+		else if (command->subtype == AT_AddColumn)
+			text = pgm_online_begin_column(alteration, command, s);
+
+		if (text !=NULL)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", text);
 	}
 	if (buf.len > 0)
-		add(alteration, PGM_HOLD_FOUND, NULL, buf.data);
+		add(alteration, hold,
+			alteration->columns != NIL ? "empty for old rows; new ones have the default" : NULL,
+			buf.data);
 }
 
 /*
- * ALTER TABLE
+ * Which of the commands rewrite the table?  Each is asked about by itself.
+ */
+static void
+find_rewriting(PgmAlteration *alteration, List *slices, bool trusted)
+{
+	List	   *steps = NIL;
+	ListCell   *lc;
+
+	foreach(lc, slices)
+	{
+		const PgmSlice *slice = (PgmSlice *) lfirst(lc);
+
+		pgm_online_add(&steps, PGM_HOLD_FOUND, NULL,
+					   psprintf("%s %s", alteration->prefix,
+								pgm_pieces_text(alteration->pieces, slice->from, slice->to)));
+	}
+	alteration->rewriting = pgm_online_rewriting(alteration->script, steps, trusted);
+}
+
+/*
+ * ALTER TABLE, which may rewrite the table as it is written
  */
 List *
-pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement)
+pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, bool rewrites,
+					   bool trusted)
 {
 	const AlterTableStmt *stmt = (AlterTableStmt *) statement->raw->stmt;
-	Alteration	alteration = {stmt, pgm_online_table(stmt->relation)};
+	PgmAlteration alteration = {.script = script,.stmt = stmt,.number = statement->number,
+	.relid = pgm_online_table(stmt->relation)};
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
 	int			after = pgm_pieces_after_relation(pieces, stmt->relation);
 	List	   *slices;
 	ListCell   *slice;
 	ListCell   *lc;
 	bool		any = false;
+	int			number = 0;
 
 	if (stmt->objtype != OBJECT_TABLE || !OidIsValid(alteration.relid) || after < 0)
 		return NIL;
 	slices = pgm_pieces_split(pieces, after);
-	foreach(lc, stmt->cmds)
-		any = any || has_steps(&alteration, lfirst_node(AlterTableCmd, lc));
-	if (!any || list_length(slices) != list_length(stmt->cmds))
+	if (list_length(slices) != list_length(stmt->cmds))
 		return NIL;
-
 	alteration.pieces = pieces;
 	alteration.prefix = pgm_pieces_text(pieces, 0, after);
+	if (rewrites)
+		find_rewriting(&alteration, slices, trusted);
+	foreach(lc, stmt->cmds)
+		any = any || has_steps(&alteration, lfirst_node(AlterTableCmd, lc),
+							   foreach_current_index(lc));
+	if (!any)
+		return NIL;
+
 	keep_others(&alteration, slices);
+	pgm_online_end_columns(&alteration);
 	forboth(slice, slices, lc, stmt->cmds)
 	{
 		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 		const Constraint *constraint = (Constraint *) cmd->def;
 
-		if (!has_steps(&alteration, cmd))
+		if (!has_steps(&alteration, cmd, number++))
+			continue;
+		if (cmd->subtype == AT_AddColumn)
 			continue;
 		if (cmd->subtype == AT_SetNotNull)
-			set_not_null(&alteration, cmd->name);
+			pgm_online_set_not_null(&alteration, cmd->name);
 		else if (constraint->contype == CONSTR_FOREIGN || constraint->contype == CONSTR_CHECK)
 			add_constraint(&alteration, constraint, (PgmSlice *) lfirst(slice));
 		else
-			add_key(&alteration, constraint);
+			pgm_online_add_key(&alteration, constraint);
 	}
 	return alteration.steps;
 }
