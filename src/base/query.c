@@ -164,6 +164,23 @@ pgm_query_time(int row, int column)
 }
 
 /*
+ * Does a query find any row?  For one by itself, not between pgm_query_begin() and
+ * pgm_query_end().
+ */
+bool
+pgm_query_finds(PgmQuery *query, Datum *values)
+{
+	PgmQueryScope scope;
+	bool		result;
+
+	pgm_query_begin(&scope);
+	pgm_query_run(query, values, NULL);
+	result = SPI_processed > 0;
+	pgm_query_end(&scope);
+	return result;
+}
+
+/*
  * A text array as a list of C strings, NIL if it is null.
  */
 List *

@@ -42,19 +42,6 @@ join_names(List *names)
 	return buf.data;
 }
 
-static bool
-has_name(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp((char *) lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * What the columns of an index are called: no two the same.
  */
@@ -75,7 +62,7 @@ column_names(List *params)
 		if (wanted == NULL)
 			wanted = "expr";
 		name = pstrdup(wanted);
-		for (int i = 1; has_name(names, name); i++)
+		for (int i = 1; pgm_script_has_name(names, name); i++)
 		{
 			char		number[16];
 			int			length;
@@ -129,7 +116,7 @@ find_columns(Node *node, ColumnFinder *finder)
 	{
 		Node	   *last = llast(((ColumnRef *) node)->fields);
 
-		if (IsA(last, String) && !has_name(finder->names, strVal(last)))
+		if (IsA(last, String) && !pgm_script_has_name(finder->names, strVal(last)))
 			finder->names = lappend(finder->names, strVal(last));
 		return false;
 	}

@@ -158,17 +158,11 @@ pgm_store_has_retries(int64 job, Oid relid)
 		"SELECT FROM migrate.backfill_bad_row WHERE job_id = $1 AND relid = $2 AND retry LIMIT 1",
 		SPI_OK_SELECT, 2, {INT8OID, OIDOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
-	bool		any;
 
 	values[0] = Int64GetDatum(job);
 	values[1] = ObjectIdGetDatum(relid);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	any = SPI_processed > 0;
-	pgm_query_end(&scope);
-	return any;
+	return pgm_query_finds(&query, values);
 }
 
 /*

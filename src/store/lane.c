@@ -218,17 +218,11 @@ pgm_store_pieces_open(int64 job, int leaf)
 		"SELECT 1 FROM migrate.backfill_lane n WHERE n.job_id = $1 AND n.leaf = $2 LIMIT 1",
 		SPI_OK_SELECT, 2, {INT8OID, INT4OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
-	bool		result;
 
 	values[0] = Int64GetDatum(job);
 	values[1] = Int32GetDatum(leaf);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	result = SPI_processed > 0;
-	pgm_query_end(&scope);
-	return result;
+	return pgm_query_finds(&query, values);
 }
 
 #define LANE_COLUMNS \
