@@ -110,6 +110,24 @@ COMMIT;
 CALL migrate.finish('same');
 SELECT id, x <> t.xmin AS changed, a, j FROM t JOIN before USING (id) ORDER BY id;
 SELECT rows FROM migrate.backfill_history WHERE name = 'same';
+-- the text means what it meant in the session that submitted it
+CREATE TABLE s (id int PRIMARY KEY, at timestamptz, day date, words text, us date, n bool);
+INSERT INTO s VALUES (1, '2026-01-31 23:30 UTC');
+SET timezone = 'Asia/Kolkata';
+SET datestyle = 'SQL, DMY';
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SET transform_null_equals = on;
+BEGIN;
+SELECT migrate.backfill('s', $$day = at::date, words = 'a\\b' || at, us = '02/01/2026', n = words = NULL$$, 'day IS NULL', name => 'settings') AS id \gset
+SELECT migrate.pause('settings');
+COMMIT;
+RESET timezone;
+RESET datestyle;
+RESET standard_conforming_strings;
+RESET transform_null_equals;
+CALL migrate.finish('settings');
+SELECT day = '2026-02-01' AS day, words, us = '2026-01-02' AS us, n FROM s;
 
 DROP SCHEMA bf CASCADE;
 DROP EXTENSION pgmigrate;

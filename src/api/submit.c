@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "miscadmin.h"
@@ -24,6 +23,7 @@
 #include "backfill/backfill.h"
 #include "base/args.h"
 #include "base/compat.h"
+#include "base/guc.h"
 
 static Oid
 table_owner(Oid relid)
@@ -162,7 +162,7 @@ pgm_submit_read(FunctionCallInfo fcinfo, int target, int assign, int filter, int
 	LockRelationOid(job->relid, AccessShareLock);
 	pgm_target_check(job->relid);
 	job->relation = pgm_target_name(job->relid);
-	job->search_path = pstrdup(namespace_search_path);
+	job->settings = pgm_guc_save_meaning();
 	return job;
 }
 

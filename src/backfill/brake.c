@@ -84,8 +84,7 @@ evaluate_condition(void *arg)
 	const bool	read_only = false;
 	int			guc_level = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", condition->job->search_path, PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	pgm_guc_restore_meaning(condition->job->settings);
 	SPI_connect();
 	if (SPI_execute(psprintf("SELECT WHERE %s", condition->job->hold_when), read_only, 1) < 0)
 		elog(ERROR, "could not evaluate the condition");

@@ -122,8 +122,7 @@ try_leaves(void *arg)
 	int			n = 0;
 	ListCell   *lc;
 
-	(void) set_config_option("search_path", s->job->search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	pgm_guc_restore_meaning(s->job->settings);
 	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (pgm_lock_timeout > 0)

@@ -254,7 +254,7 @@ set_option(const char *name, const char *value)
 static void
 set_options(const PgmJob *job)
 {
-	set_option("search_path", job->search_path);
+	pgm_guc_restore_meaning(job->settings);
 	set_option("row_security", "off");
 }
 

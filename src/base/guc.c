@@ -272,3 +272,48 @@ pgm_guc_pin_search_path(void)
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 }
+
+/* Settings that a text of SQL can mean something else under. */
+static const char *const meaning_settings[] = {
+	"search_path", "DateStyle", "IntervalStyle", "TimeZone", "array_nulls", "backslash_quote",
+	"bytea_output", "default_text_search_config", "extra_float_digits", "lc_monetary",
+	"lc_numeric", "lc_time", "standard_conforming_strings", "timezone_abbreviations",
+	"transform_null_equals", "xmlbinary", "xmloption"
+};
+
+/*
+ * These settings as they are now: names and values in turn, as char *.
+ */
+List *
+pgm_guc_save_meaning(void)
+{
+	const bool	missing_ok = false;
+	List	   *settings = NIL;
+
+	for (int i = 0; i < lengthof(meaning_settings); i++)
+	{
+		settings = lappend(settings, pstrdup(meaning_settings[i]));
+		settings = lappend(settings, GetConfigOptionByName(meaning_settings[i], NULL, missing_ok));
+	}
+	return settings;
+}
+
+/*
+ * Until the caller's GUC nest level ends, have such settings again.
+ */
+void
+pgm_guc_restore_meaning(List *settings)
+{
+	const bool	missing_ok = true;
+
+	for (int i = 0; i + 1 < list_length(settings); i += 2)
+	{
+		const char *name = (char *) list_nth(settings, i);
+		const char *value = (char *) list_nth(settings, i + 1);
+		const char *current = GetConfigOption(name, missing_ok, false);
+
+		if (current == NULL || strcmp(current, value) != 0)
+			(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+									 GUC_ACTION_SAVE, true, 0, false);
+	}
+}

@@ -11,6 +11,8 @@
 #ifndef PGM_GUC_H
 #define PGM_GUC_H
 
+#include "nodes/pg_list.h"
+
 typedef enum PgmOutOfOrder
 {
 	PGM_OUT_OF_ORDER_ERROR,
@@ -44,5 +46,7 @@ extern bool pgm_backfill_yield_to_vacuum;
 
 extern void pgm_guc_define(void);
 extern void pgm_guc_pin_search_path(void);
+extern List *pgm_guc_save_meaning(void);
+extern void pgm_guc_restore_meaning(List *settings);
 
 #endif							/* PGM_GUC_H */

@@ -20,7 +20,7 @@ CREATE TABLE migrate.backfill_job (
 	strategy text NOT NULL CHECK (strategy IN ('pages', 'key')),
 	strategy_reason text NOT NULL,
 	key_columns text[],
-	search_path text NOT NULL,
+	settings text[] NOT NULL,
 	lanes integer,
 	batch_rows integer,
 	batch_ms integer,
@@ -60,7 +60,7 @@ COMMENT ON COLUMN migrate.backfill_job.set_columns IS 'columns that it sets';
 COMMENT ON COLUMN migrate.backfill_job.strategy IS 'pages or key';
 COMMENT ON COLUMN migrate.backfill_job.strategy_reason IS 'why that strategy';
 COMMENT ON COLUMN migrate.backfill_job.key_columns IS 'columns of the key that it goes by, or NULL';
-COMMENT ON COLUMN migrate.backfill_job.search_path IS 'search_path of the session that submitted it';
+COMMENT ON COLUMN migrate.backfill_job.settings IS 'settings of the session that submitted it that say what its text means: names and values in turn';
 COMMENT ON COLUMN migrate.backfill_job.lanes IS 'number of workers at a time; NULL: the setting, as for all limits';
 COMMENT ON COLUMN migrate.backfill_job.batch_rows IS 'most rows of a batch';
 COMMENT ON COLUMN migrate.backfill_job.batch_ms IS 'time that a batch should take at most, in milliseconds';

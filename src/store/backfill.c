@@ -30,7 +30,7 @@ enum
 {
 	COL_ID = 1, COL_NAME, COL_STATE, COL_REASON, COL_IS_DELETE, COL_RELID, COL_RELATION,
 	COL_ASSIGN, COL_FILTER, COL_PREDICATE, COL_SET_COLUMNS, COL_BY_KEY, COL_STRATEGY_REASON,
-	COL_KEY_COLUMNS, COL_SEARCH_PATH, COL_LANES, COL_BATCH_ROWS, COL_BATCH_MS, COL_WINDOW,
+	COL_KEY_COLUMNS, COL_SETTINGS, COL_LANES, COL_BATCH_ROWS, COL_BATCH_MS, COL_WINDOW,
 	COL_NOT_BEFORE, COL_PRIORITY, COL_MAX_BAD_ROWS, COL_MAX_LAG, COL_MAX_WAL_RATE, COL_DUTY,
 	COL_HOLD_WHEN, COL_VACUUM_ANALYZE, COL_SUBMITTED_BY, COL_SUBMITTED_BY_OID,
 	COL_SUBMITTED_IN, COL_DATABASE, COL_RUN_AS, COL_RUN_AS_OID, COL_XMIN
@@ -59,7 +59,7 @@ pgm_store_read_job(int row)
 	job->by_key = pgm_query_bool(row, COL_BY_KEY);
 	job->strategy_reason = pgm_query_text(row, COL_STRATEGY_REASON);
 	job->key_columns = pgm_query_strings(row, COL_KEY_COLUMNS);
-	job->search_path = pgm_query_text(row, COL_SEARCH_PATH);
+	job->settings = pgm_query_strings(row, COL_SETTINGS);
 	job->lanes = pgm_query_int(row, COL_LANES, PGM_LIMIT_UNSET);
 	job->batch_rows = pgm_query_int(row, COL_BATCH_ROWS, PGM_LIMIT_UNSET);
 	job->batch_ms = pgm_query_int(row, COL_BATCH_MS, PGM_LIMIT_UNSET);
@@ -145,7 +145,7 @@ pgm_store_insert_job(const PgmJob *job)
 	static PgmQuery query = {
 		"INSERT INTO migrate.backfill_job AS j (id, name, state, command, relid, relation,"
 		" assign, filter, predicate, set_columns, strategy, strategy_reason, key_columns,"
-		" search_path, lanes, batch_rows, batch_ms, \"window\", not_before, priority,"
+		" settings, lanes, batch_rows, batch_ms, \"window\", not_before, priority,"
 		" max_bad_rows, max_lag, max_wal_rate, duty, hold_when, vacuum_analyze,"
 		" submitted_by, submitted_by_oid, submitted_in, database, run_as, run_as_oid,"
 		" submitted_at)"
@@ -157,7 +157,7 @@ pgm_store_insert_job(const PgmJob *job)
 		" ON CONFLICT (name) DO NOTHING RETURNING j.id, j.name",
 		SPI_OK_INSERT_RETURNING, 30,
 		{TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID,
-			TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, LIMIT_TYPES,
+			TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, LIMIT_TYPES,
 		TEXTOID, OIDOID, INT8OID, OIDOID, TEXTOID, OIDOID}
 	};
 	PgmQueryScope scope;
@@ -179,7 +179,7 @@ pgm_store_insert_job(const PgmJob *job)
 	values[9] = CStringGetTextDatum(job->strategy_reason);
 	set_number(values, nulls, 10, job->key_columns == NIL,
 			   pgm_args_text_array(job->key_columns));
-	values[11] = CStringGetTextDatum(job->search_path);
+	values[11] = pgm_args_text_array(job->settings);
 	set_limits(values, nulls, 12, job);
 	values[24] = CStringGetTextDatum(job->submitter.name);
 	values[25] = ObjectIdGetDatum(job->submitter.oid);

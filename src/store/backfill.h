@@ -39,7 +39,8 @@ typedef struct PgmJob
 	bool		by_key;
 	char	   *strategy_reason;
 	List	   *key_columns;	/* of char *, NIL if none */
-	char	   *search_path;
+	List	   *settings;		/* names and values, see
+								 * pgm_guc_save_meaning() */
 
 	/* Limits, which can be changed; numbers PGM_LIMIT_UNSET, strings NULL. */
 	int			lanes;

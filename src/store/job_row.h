@@ -17,7 +17,7 @@
 #define PGM_JOB_COLUMNS \
 	"j.id, j.name, j.state, j.reason, j.command = 'DELETE', j.relid, j.relation, j.assign," \
 	" j.filter, j.predicate, j.set_columns, j.strategy = 'key', j.strategy_reason," \
-	" j.key_columns, j.search_path, j.lanes, j.batch_rows, j.batch_ms, j.\"window\"," \
+	" j.key_columns, j.settings, j.lanes, j.batch_rows, j.batch_ms, j.\"window\"," \
 	" j.not_before, j.priority, j.max_bad_rows, j.max_lag, j.max_wal_rate, j.duty," \
 	" j.hold_when, j.vacuum_analyze, j.submitted_by, j.submitted_by_oid, j.submitted_in," \
 	" j.database, j.run_as, j.run_as_oid, j.xmin"

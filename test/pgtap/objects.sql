@@ -115,7 +115,7 @@ set_columns text[] not null
 strategy text not null
 strategy_reason text not null
 key_columns text[]
-search_path text not null
+settings text[] not null
 lanes integer
 batch_rows integer
 batch_ms integer
