@@ -249,13 +249,15 @@ set_option(const char *name, const char *value)
 
 /*
  * Settings under which the user's text means what it meant when it was
- * submitted, and under which no row is left out silently.
+ * submitted, and under which no row is left out silently.  Machine code would be
+ * made anew for each batch, which takes longer than the batch.
  */
 static void
 set_options(const PgmJob *job)
 {
 	pgm_guc_restore_meaning(job->settings);
 	set_option("row_security", "off");
+	set_option("jit", "off");
 }
 
 /*
