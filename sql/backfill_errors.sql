@@ -66,6 +66,21 @@ SELECT migrate.backfill_batch(id), migrate.backfill_batch(id) FROM migrate.progr
 SELECT n, count(*) FROM k GROUP BY n ORDER BY n;
 SELECT * FROM jobs WHERE name = 'key';
 SELECT migrate.retry('key');
+-- rows that are elsewhere by now take nobody's place
+CREATE TABLE moved (id int PRIMARY KEY, a int, b int, CHECK (b IS NULL OR b % 10 <> 0));
+INSERT INTO moved SELECT g, g FROM generate_series(1, 1000) g;
+CREATE INDEX moved_a_idx ON moved (a DESC);
+SELECT submit('moved', 'moved', 'b = a', way => 'key');
+CALL migrate.finish('moved');
+DELETE FROM moved WHERE id = 999;
+CLUSTER moved USING moved_a_idx;
+BEGIN;
+SELECT migrate.retry('moved');
+SELECT migrate.pause('moved');
+SELECT FROM migrate.progress, migrate.alter_backfill(id, batch_rows => 10) WHERE name = 'moved';
+COMMIT;
+CALL migrate.finish('moved');
+SELECT count(*) FILTER (WHERE b IS NULL) AS left, (SELECT count(*) FROM migrate.backfill_error WHERE name = 'moved') AS listed FROM moved;
 -- one that failed because of them goes on, and comes back to them
 UPDATE k SET n = 0, d = CASE WHEN id = 8 THEN 0 ELSE 1 END;
 SELECT submit('key fails', 'k', 'n = n + 1 / d', bad => 0);

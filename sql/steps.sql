@@ -81,6 +81,7 @@ UPDATE users SET email = 'z' FROM orders WHERE user_id = users.id;
 WITH x AS (SELECT 1) DELETE FROM users;
 UPDATE ONLY users SET team = 2;
 UPDATE orders SET total = 1;
+UPDATE users SET team = (SELECT max(team) FROM users);
 INSERT INTO orders SELECT id FROM users;
 $$);
 -- columns whose values are computed

@@ -28,6 +28,7 @@
 #include "base/args.h"
 #include "base/extension.h"
 #include "base/hold.h"
+#include "base/lock.h"
 #include "base/subxact.h"
 #include "base/wait.h"
 
@@ -146,7 +147,7 @@ clean(PgmLane *lane)
 	if (!pgm_lane_wants_cleaning(lane))
 		return;
 	error = pgm_subxact_run(call_clean, lane, keep);
-	if (error != NULL && pgm_subxact_must_stop(error))
+	if (error != NULL && pgm_subxact_must_stop(error) && !pgm_lock_pin_watch_fired())
 		ReThrowError(error);
 	if (error != NULL)
 		pgm_lane_forget_cleaning(lane);

@@ -18,7 +18,8 @@
  * They stay dead, for the next VACUUM to recycle.
  *
  * The lock does not conflict with reading and writing.  Should somebody want one
- * that does, we stop: nothing is lost but the effort.
+ * that does, or somebody keep hold of a page of an index, as an open cursor can,
+ * we stop: nothing is lost but the effort.
  *
  * IDENTIFICATION
  *	  src/backfill/clean.c
@@ -37,12 +38,17 @@
 #include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/lock.h"
 #include "backfill/lane.h"
 
 /* Percentage of a table's rows after which its indexes are cleaned. */
 #define CLEAN_PERCENT		6
+
+/* Enough for any table, and doubles without overflow. */
+#define MOST_DEAD			100000000
 
 /* It is not worth the while below. */
 #define LEAST_MOVED			2000
@@ -50,8 +56,12 @@
 /* Autovacuum's vacuum_cost_delay, unless the setting says otherwise. */
 #define NAP_MS				"2"
 
-/* Entries after which we look whether somebody waits for us. */
+/* Entries, or pages, after which we look whether somebody waits for us. */
 #define LOOK_ENTRIES		10000
+#define LOOK_PAGES			500
+
+/* How long to wait for a page that others have in hand, in milliseconds. */
+#define PIN_MS				500
 
 /* Line pointers whose entries are to go, in order. */
 typedef struct DeadRows
@@ -63,7 +73,7 @@ typedef struct DeadRows
 	int			most;			/* more are left to VACUUM */
 	BlockNumber first_block;	/* of the first and the last of them */
 	BlockNumber last_block;
-	int			seen;			/* entries since the last look */
+	int			seen;			/* entries or pages since the last look */
 } DeadRows;
 
 /*
@@ -92,7 +102,7 @@ pgm_clean_note(PgmLane *lane, BlockNumber first, BlockNumber end)
 static int
 most_dead_rows(void)
 {
-	return Min(maintenance_work_mem * (Size) 1024, MaxAllocHugeSize / 2) / sizeof(ItemPointerData);
+	return Min(maintenance_work_mem * (Size) 1024 / sizeof(ItemPointerData), MOST_DEAD);
 }
 
 /*
@@ -135,6 +145,22 @@ compare_tids(const void *a, const void *b)
 	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
 }
 
+/*
+ * Throw if somebody waits for the table.
+ */
+static void
+look_for_waiters(DeadRows *dead)
+{
+	LOCKTAG		tag;
+
+	dead->seen = 0;
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, dead->relid);
+	if (LockHasWaiters(&tag, ShareUpdateExclusiveLock, false))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("another session waits for the table")));
+}
+
 static void
 find_dead_rows(DeadRows *dead, Relation rel, const PgmClean *clean)
 {
@@ -151,6 +177,8 @@ find_dead_rows(DeadRows *dead, Relation rel, const PgmClean *clean)
 			Buffer		buffer = ReadBuffer(rel, block);
 
 			CHECK_FOR_INTERRUPTS();
+			if (++dead->seen >= LOOK_PAGES)
+				look_for_waiters(dead);
 			LockBuffer(buffer, BUFFER_LOCK_SHARE);
 			if (!PageIsNew(BufferGetPage(buffer)))
 				add_dead_rows(dead, buffer);
@@ -173,16 +201,7 @@ is_dead(ItemPointer tid, void *state)
 	DeadRows   *dead = (DeadRows *) state;
 
 	if (++dead->seen >= LOOK_ENTRIES)
-	{
-		LOCKTAG		tag;
-
-		dead->seen = 0;
-		SET_LOCKTAG_RELATION(tag, MyDatabaseId, dead->relid);
-		if (LockHasWaiters(&tag, ShareUpdateExclusiveLock, false))
-			ereport(ERROR,
-					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-					 errmsg("another session waits for the table")));
-	}
+		look_for_waiters(dead);
 	/* most entries are about other parts of the table */
 	if (ItemPointerGetBlockNumberNoCheck(tid) < dead->first_block ||
 		ItemPointerGetBlockNumberNoCheck(tid) > dead->last_block)
@@ -199,9 +218,13 @@ clean_indexes(Relation rel, DeadRows *dead)
 
 	foreach(lc, RelationGetIndexList(rel))
 	{
-		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+		Relation	index;
 		IndexVacuumInfo info;
 
+		/* somebody may be about to change it */
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), RowExclusiveLock))
+			continue;
+		index = index_open(lfirst_oid(lc), NoLock);
 		memset(&info, 0, sizeof(info));
 		info.index = index;
 		pgm_set_heaprel(&info, rel);
@@ -211,7 +234,14 @@ clean_indexes(Relation rel, DeadRows *dead)
 		info.strategy = strategy;
 		/* one that is being built or dropped is not ours to touch */
 		if (index->rd_index->indisready)
+		{
+			/*
+			 * looking into catalogs has left a snapshot that holds others
+			 * back
+			 */
+			InvalidateCatalogSnapshotConditionally();
 			(void) index_bulk_delete(&info, NULL, is_dead, dead);
+		}
 		index_close(index, RowExclusiveLock);
 	}
 	FreeAccessStrategy(strategy);
@@ -247,14 +277,17 @@ pgm_lane_clean(PgmLane *lane)
 	if (ConditionalLockRelationOid(lane->leaf_relid, ShareUpdateExclusiveLock))
 	{
 		rel = try_table_open(lane->leaf_relid, NoLock);
-		if (rel != NULL)
+		if (rel != NULL && rel->rd_rel->relfilenode == lane->leaf_file)
 		{
-			find_dead_rows(&dead, rel, &lane->clean);
 			begin_naps(lane);
+			find_dead_rows(&dead, rel, &lane->clean);
+			pgm_lock_pin_watch_begin(PIN_MS);
 			if (dead.count > 0)
 				clean_indexes(rel, &dead);
-			table_close(rel, NoLock);
+			pgm_lock_pin_watch_end();
 		}
+		if (rel != NULL)
+			table_close(rel, NoLock);
 	}
 	pgm_lane_forget_cleaning(lane);
 	MemoryContextReset(lane->batch_cxt);
@@ -267,6 +300,7 @@ pgm_lane_clean(PgmLane *lane)
 void
 pgm_lane_forget_cleaning(PgmLane *lane)
 {
+	pgm_lock_pin_watch_end();
 	pgm_vacuum_cost_end();
 	memset(&lane->clean, 0, sizeof(lane->clean));
 }

@@ -135,6 +135,8 @@ load_job(PgmLane *lane)
 	{
 		bool		first = lane->pace.max_rows == 0;
 
+		/* who changed the job may have changed what is left of its lanes */
+		lane->row_loaded = false;
 		lane->job = NULL;
 		MemoryContextReset(lane->job_cxt);
 		old = MemoryContextSwitchTo(lane->job_cxt);
@@ -230,6 +232,13 @@ begin_piece(PgmLane *lane)
 	MemoryContextSwitchTo(old);
 	if (!lane->job->by_key)
 		pgm_pages_begin(lane);
+
+	/*
+	 * bad rows are known: what a sweep does not find is missing for other
+	 * reasons
+	 */
+	if (lane->row.pass > 1)
+		lane->careful = 0;
 	lane->row.phase = lane->row.pass > 1 ? (lane->job->by_key ? "retrying" : "sweeping") :
 		lane->job->is_delete ? "deleting" : "updating";
 	rel = try_table_open(lane->leaf_relid, RowExclusiveLock);
@@ -295,6 +304,9 @@ record_batch(PgmLane *lane, const WalUsage *wal, int64 dirtied, int64 hot, doubl
 	c->wal_fpi += pgWalUsage.wal_fpi - wal->wal_fpi;
 	c->busy_ms += ms;
 	lane->row.piece_rows += lane->batch.changed - lane->batch.again;
+	/* a row that was changed behind our back has to be looked for once more */
+	if (lane->batch.skipped && lane->skip_locked == 0)
+		lane->row.piece_rows++;
 	lane->row.batch_rows = pgm_pace_rows(&lane->pace);
 	lane->row.crashes = 0;
 	lane->wal_bytes = pgWalUsage.wal_bytes - wal->wal_bytes;

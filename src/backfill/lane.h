@@ -71,6 +71,7 @@ typedef struct PgmBatch
 	int			bad;
 	bool		waiting;		/* were there rows that could not stay yet? */
 	bool		gained;
+	bool		skipped;		/* was a row not found at its place any more? */
 } PgmBatch;
 
 struct PgmLane
@@ -113,9 +114,8 @@ struct PgmLane
 	bool		piece_begun;
 	List	   *bad_rows;
 	PgmPages	pages;
-	bool		skipped;		/* were rows left out that should have been
-								 * done? */
-	bool		locked;			/* because others have locked them */
+	bool		locked;			/* were rows left out because others have
+								 * locked them? */
 	bool		piece_ended;	/* it is done and not recorded as such yet */
 
 	/* How to go on. */

@@ -184,7 +184,7 @@ pgm_leaf_piece_end(PgmLane *lane)
 {
 	lane->piece_begun = false;
 	lane->bad_rows = NIL;
-	lane->skipped = lane->locked = false;
+	lane->locked = false;
 	memset(&lane->pages, 0, sizeof(lane->pages));
 	MemoryContextReset(lane->piece_cxt);
 }

@@ -209,6 +209,26 @@ judge_packing(PgmLane *lane, int foreseen, int stayed)
 }
 
 /*
+ * How many of these rows are not at their places any more?  Called with SPI
+ * connected.
+ */
+static int
+count_gone(PgmLane *lane, ItemPointer tids, int count)
+{
+	const bool	read_only = false;
+	int			gone = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[1] = {PointerGetDatum(&tids[i])};
+
+		if (pgm_statement_run(lane->describe, values, read_only, NULL) == 0)
+			gone++;
+	}
+	return gone;
+}
+
+/*
  * Take some rows and change them.  Returns whether there were any.
  */
 static bool
@@ -228,17 +248,24 @@ do_slice(PgmLane *lane, Relation rel, int want)
 		return false;
 	SPI_connect();
 	changed = pgm_change_rows(lane, tids, visit.chosen);
+
+	/*
+	 * what a trigger keeps as it is stays where it is; what others changed
+	 * moves
+	 */
+	if (lane->row.pass > 1 && changed < visit.chosen)
+		lane->batch.skipped = count_gone(lane, tids, visit.chosen) > changed ||
+			lane->batch.skipped;
 	SPI_finish();
 	if (packed && pgm_counts_updates(rel))
 		judge_packing(lane, Max(changed - visit.moves, 0), pgm_hot_updates(rel) - hot);
 	if (changed < visit.chosen - (lane->batch.bad - bad))
-	{
-		lane->skipped = true;
 		lane->locked = lane->locked || lane->skip_locked > 0;
-	}
 	lane->batch.chosen += visit.chosen;
 	lane->batch.moves += visit.moves;
-	lane->clean.moved += packed ? changed - (pgm_hot_updates(rel) - hot) : 0;
+	if (packed)
+		lane->clean.moved += pgm_counts_updates(rel) ?
+			changed - (pgm_hot_updates(rel) - hot) : visit.moves;
 	lane->batch.changed += changed;
 	return true;
 }

@@ -319,7 +319,7 @@ pgm_piece_finish(PgmLane *lane)
 		if (leaf->leaf != number)
 			continue;
 		leaf->pass_rows += row->piece_rows;
-		if (locked || (lane->skipped && row->pass == 1))
+		if (locked)
 			leaf->pass_rows++;
 		if (!has_unclaimed(lane, leaf) && !pgm_store_pieces_open(lane->job_id, number))
 			end_pass(lane, leaf, locked);

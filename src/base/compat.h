@@ -137,6 +137,13 @@
 #define pgm_is_without_overlaps(constraint) false
 #endif
 
+/* 17 spells the class of waits for pins of buffers otherwise. */
+#if PG_VERSION_NUM >= 170000
+#define PGM_WAIT_PIN	PG_WAIT_BUFFERPIN
+#else
+#define PGM_WAIT_PIN	PG_WAIT_BUFFER_PIN
+#endif
+
 /*
  * Start and stop counting what a vacuum costs, so that it naps; 16 has copies of
  * the settings for that (7d71d3dd080).

@@ -84,6 +84,14 @@ pgm_hold_is_lane_free(int64 job, int lane)
 	return LockAcquire(&tag, ExclusiveLock, !session_lock, dont_wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/* It is large, and callers may live long. */
+static void
+free_locks(LockData *data)
+{
+	pfree(data->locks);
+	pfree(data);
+}
+
 /*
  * The lanes of a job that somebody works on, as PgmHolder *, in the current
  * memory context.
@@ -109,6 +117,7 @@ pgm_hold_lanes(int64 job)
 		holder->lane = (int) lock->locktag.locktag_field3;
 		result = lappend(result, holder);
 	}
+	free_locks(data);
 	return result;
 }
 
@@ -157,5 +166,6 @@ pgm_hold_free_slots(int slots)
 			tag->locktag_field3 < (uint32) slots)
 			taken++;
 	}
+	free_locks(data);
 	return slots - taken;
 }

@@ -264,3 +264,55 @@ pgm_lock_watch_blockers(void)
 {
 	return watch_seen ? pgm_lock_blockers(&watch_tag, watch_mode) : NULL;
 }
+
+/* Looks in a row at which the process waited for a pin; by the timer's handler. */
+static TimeoutId pin_timeout = MAX_TIMEOUTS;
+static volatile sig_atomic_t pin_looks = 0;
+
+/* Runs in the signal handler. */
+static void
+pin_handler(void)
+{
+	if (proc_exit_inprogress || MyProc == NULL)
+		return;
+	if (MyProc->wait_event_info != PGM_WAIT_PIN)
+		pin_looks = 0;
+	else if (++pin_looks >= 2)
+	{
+		InterruptPending = true;
+		QueryCancelPending = true;
+		SetLatch(MyLatch);
+	}
+}
+
+/*
+ * Until pgm_lock_pin_watch_end(), cancel the statement when it waits for longer
+ * than that, at most twice as long, for others to let go of a page.  An open
+ * cursor can hold one for ever, and the server does not see a deadlock there.
+ */
+void
+pgm_lock_pin_watch_begin(int interval_ms)
+{
+	if (pin_timeout == MAX_TIMEOUTS)
+		pin_timeout = RegisterTimeout(USER_TIMEOUT, pin_handler);
+	pin_looks = 0;
+	enable_timeout_every(pin_timeout,
+						 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), interval_ms),
+						 interval_ms);
+}
+
+void
+pgm_lock_pin_watch_end(void)
+{
+	if (pin_timeout != MAX_TIMEOUTS)
+		disable_timeout(pin_timeout, false);
+}
+
+/*
+ * Was the last statement under watch cancelled for that?
+ */
+bool
+pgm_lock_pin_watch_fired(void)
+{
+	return pin_looks >= 2;
+}

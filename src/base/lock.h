@@ -25,6 +25,9 @@ extern char *pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode);
 extern void pgm_lock_relation(Oid relid, LOCKMODE mode);
 extern bool pgm_lock_holds_strong(void);
 
+extern void pgm_lock_pin_watch_begin(int interval_ms);
+extern void pgm_lock_pin_watch_end(void);
+extern bool pgm_lock_pin_watch_fired(void);
 extern void pgm_lock_watch_begin(int interval_ms);
 extern void pgm_lock_watch_reset(void);
 extern void pgm_lock_watch_end(void);

@@ -17,6 +17,7 @@
 
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -82,6 +83,17 @@ changes_many(const PgmStatement *statement, Oid relid, bool trusted, bool has_wh
 	return estimate.rows < 0 ? !has_where : estimate.rows >= MANY_ROWS;
 }
 
+/*
+ * Has an expression a subquery?  It would see what the batches before did.
+ */
+static bool
+has_subquery(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return IsA(node, SubLink) || raw_expression_tree_walker(node, has_subquery, context);
+}
+
 /* The relation that a statement changes if it is about that one only, or NULL. */
 static const RangeVar *
 only_relation(Node *stmt, bool *has_where)
@@ -122,7 +134,7 @@ pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement, b
 
 	/* its text would be read with another name for the table */
 	if (!OidIsValid(relid) || relation->alias != NULL || !relation->inh ||
-		!changes_many(statement, relid, trusted, has_where))
+		raw_expression_tree_walker(stmt, has_subquery, NULL) || !changes_many(statement, relid, trusted, has_where))
 		return NIL;
 	after = pgm_pieces_after_relation(pieces, relation);
 	where = pgm_pieces_find(pieces, after, "where");

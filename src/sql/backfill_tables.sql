@@ -186,6 +186,7 @@ CREATE TABLE migrate.backfill_bad_row (
 	job_id bigint NOT NULL REFERENCES migrate.backfill_job ON DELETE CASCADE,
 	relid oid NOT NULL,
 	relation text NOT NULL,
+	mark text NOT NULL,
 	row_ctid tid NOT NULL,
 	row_xmin xid NOT NULL,
 	row_key text,
@@ -195,12 +196,13 @@ CREATE TABLE migrate.backfill_bad_row (
 	message text NOT NULL,
 	detail text,
 	at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	PRIMARY KEY (job_id, relid, row_ctid)
+	PRIMARY KEY (job_id, relid, mark)
 );
 COMMENT ON TABLE migrate.backfill_bad_row IS 'rows that a backfill put aside because of an error';
 COMMENT ON COLUMN migrate.backfill_bad_row.job_id IS 'backfill it belongs to';
 COMMENT ON COLUMN migrate.backfill_bad_row.relid IS 'OID of the table';
 COMMENT ON COLUMN migrate.backfill_bad_row.relation IS 'name of the table';
+COMMENT ON COLUMN migrate.backfill_bad_row.mark IS 'what tells the row from others: its place, or the key that the backfill goes by';
 COMMENT ON COLUMN migrate.backfill_bad_row.row_ctid IS 'place of the row in the table';
 COMMENT ON COLUMN migrate.backfill_bad_row.row_xmin IS 'xmin of the row version; another one at the place is another row';
 COMMENT ON COLUMN migrate.backfill_bad_row.row_key IS 'key of the row, as JSON, or NULL if the table has none';

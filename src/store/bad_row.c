@@ -24,10 +24,11 @@ void
 pgm_store_insert_bad_row(int64 job, const PgmBadRow *row)
 {
 	static PgmQuery query = {
-		"INSERT INTO migrate.backfill_bad_row AS b (job_id, relid, relation, row_ctid, row_xmin,"
+		"INSERT INTO migrate.backfill_bad_row AS b (job_id, relid, relation, mark, row_ctid, row_xmin,"
 		" row_key, key_values, sqlstate, message, detail)"
-		" VALUES ($1, $2, $2::regclass::text, $3, $4, $5, $9, $6, $7, $8)"
-		" ON CONFLICT (job_id, relid, row_ctid) DO UPDATE SET row_xmin = excluded.row_xmin,"
+		" VALUES ($1, $2, $2::regclass::text, coalesce($9::text, $3::text), $3, $4, $5, $9, $6, $7, $8)"
+		" ON CONFLICT (job_id, relid, mark) DO UPDATE SET row_ctid = excluded.row_ctid,"
+		" row_xmin = excluded.row_xmin,"
 		" row_key = excluded.row_key, key_values = excluded.key_values, retry = false,"
 		" sqlstate = excluded.sqlstate, message = excluded.message, detail = excluded.detail, at = clock_timestamp()",
 		SPI_OK_INSERT, 9, {INT8OID, OIDOID, TIDOID, XIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,

@@ -191,6 +191,7 @@ SELECT results_eq($$EXECUTE columns_of('migrate.backfill_bad_row')$$, ARRAY[
 'job_id bigint not null
 relid oid not null
 relation text not null
+mark text not null
 row_ctid tid not null
 row_xmin xid not null
 row_key text
@@ -316,7 +317,7 @@ SELECT col_is_pk('migrate', 'backfill_job', 'id', 'key of backfill_job');
 SELECT col_is_unique('migrate', 'backfill_job', 'name', 'names of backfills are unique');
 SELECT col_is_pk('migrate', 'backfill_leaf', ARRAY['job_id', 'leaf'], 'key of backfill_leaf');
 SELECT col_is_pk('migrate', 'backfill_lane', ARRAY['job_id', 'lane'], 'key of backfill_lane');
-SELECT col_is_pk('migrate', 'backfill_bad_row', ARRAY['job_id', 'relid', 'row_ctid'], 'key of backfill_bad_row');
+SELECT col_is_pk('migrate', 'backfill_bad_row', ARRAY['job_id', 'relid', 'mark'], 'key of backfill_bad_row');
 SELECT col_is_pk('migrate', 'backfill_minute', ARRAY['job_id', 'at'], 'key of backfill_minute');
 SELECT fk_ok('migrate', t, ARRAY['job_id'], 'migrate', 'backfill_job', ARRAY['id'], t || ' belongs to a job')
 FROM unnest(ARRAY['backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute']::name[]) t;
