@@ -87,7 +87,7 @@ SET search_path = bf;
 CALL migrate.finish('path');
 SELECT * FROM bf.t ORDER BY id;
 SELECT * FROM bf2.t ORDER BY id;
-SELECT search_path FROM migrate.backfill_job WHERE name = 'path';
+SELECT settings[1:2] FROM migrate.backfill_job WHERE name = 'path';
 -- what the backfill sets is undone
 SELECT current_setting('search_path'), current_setting('row_security'), current_setting('enable_seqscan'), current_setting('default_transaction_read_only'), current_setting('lock_timeout');
 -- a schema of the path that is gone
