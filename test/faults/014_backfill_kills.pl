@@ -144,6 +144,8 @@ while ($killed{worker} < $worker_kills || $killed{server} < $server_kills)
 		defined poll(sub { $node->start(fail_ok => 1) }, 60) or BAIL_OUT('the server does not start');
 		$killed{server}++;
 		come_back("kill $killed{server} of the server");
+		# the last batches may not have been on disk
+		%percent = ();
 	}
 	else
 	{

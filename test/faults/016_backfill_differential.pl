@@ -85,7 +85,7 @@ my @keys = (
 sub make_case
 {
 	my ($n) = @_;
-	my %name = map { $_ => chance(0.1) ? pick('A b', "q'q", 'd"q', "\xc3\xa9t\xc3\xa9", 'select') . $_ : $_ } keys %columns, 'id', 'id2', 'id3', 'gen', 'gone1', 'gone2';
+	my %name = map { $_ => chance(0.1) ? pick('A b', "q'q", 'd"q', "\xc3\xa9t\xc3\xa9", 'select') . $_ : $_ } (sort keys %columns), 'id', 'id2', 'id3', 'gen', 'gone1', 'gone2';
 	my $in = sub { return $_[0] =~ s/\{(\w+)\}/quoted($name{$1})/ger };
 	my $table = (chance(0.2) ? '"other schema".' : '') . quoted(pick('t', 't', 'Tab', 'x y', "q'") . $n);
 	my $copy = "copy$n";
@@ -198,7 +198,7 @@ sub make_case
 	};
 	my $sql = "\\set SHOW_CONTEXT never\n\\echo case $n $how $kind $rows rows\n" . join('', map { /^\\/ ? "$_\n" : "$_;\n" } @sql) . "\\unset id\n" . $submit->($strategy) . "\n";
 	$sql .= "\\if :{?id}\n\\else\n\\echo refused :LAST_ERROR_SQLSTATE\n" . $submit->('auto') . "\n\\endif\n" if $strategy ne 'auto';
-	$sql .= "\\if :{?id}\nCALL " . ($how eq 'finish' ? 'migrate.finish(:id)' : q(migrate.wait(:id, '60 s'))) . ";\n";
+	$sql .= "\\if :{?id}\n\\echo submitted\nCALL " . ($how eq 'finish' ? 'migrate.finish(:id)' : q(migrate.wait(:id, '60 s'))) . ";\n";
 	$sql .= "SELECT 'compared', (SELECT count(*) FROM (SELECT x::text FROM $table x EXCEPT ALL SELECT x::text FROM $copy x) d), "
 	  . "(SELECT count(*) FROM (SELECT x::text FROM $copy x EXCEPT ALL SELECT x::text FROM $table x) d), h.state, h.strategy, h.rows, :plain, h.strategy_reason, h.reason FROM migrate.backfill_history h WHERE h.id = :id;\n";
 	$sql .= "\\else\n\\echo refused :LAST_ERROR_SQLSTATE\n\\endif\n";
