@@ -29,7 +29,7 @@ bool		pgm_verify_on_apply = true;
 
 int			pgm_backfill_batch_ms = 100;
 int			pgm_backfill_batch_rows = 2000;
-int			pgm_backfill_courtesy = 10;
+int			pgm_backfill_courtesy = 8;
 int			pgm_backfill_duty = 100;
 int			pgm_backfill_lanes = 1;
 int			pgm_backfill_max_active = 0;
@@ -116,7 +116,7 @@ define_batch_settings(void)
 							"Sets the percentage of the time that a lane may work while other sessions write.",
 							"Its batches are short then, too. 100 takes no notice of other sessions.",
 							&pgm_backfill_courtesy,
-							10, 1, 100,
+							8, 1, 100,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
 

@@ -10,7 +10,7 @@ SELECT results_eq($$
 $$, $$VALUES
 	('pgmigrate.backfill_batch_ms', 'integer', 'ms', 'user', '1', '60000', NULL, '100'),
 	('pgmigrate.backfill_batch_rows', 'integer', NULL, 'user', '1', '1000000', NULL, '2000'),
-	('pgmigrate.backfill_courtesy', 'integer', NULL, 'user', '1', '100', NULL, '10'),
+	('pgmigrate.backfill_courtesy', 'integer', NULL, 'user', '1', '100', NULL, '8'),
 	('pgmigrate.backfill_duty', 'integer', NULL, 'user', '1', '100', NULL, '100'),
 	('pgmigrate.backfill_lanes', 'integer', NULL, 'user', '1', '64', NULL, '1'),
 	('pgmigrate.backfill_max_active', 'integer', NULL, 'sighup', '0', '2147483647', NULL, '0'),
