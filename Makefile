@@ -21,6 +21,7 @@ OBJS = \
 	src/base/hold.o \
 	src/base/lock.o \
 	src/base/query.o \
+	src/base/relation.o \
 	src/base/rights.o \
 	src/base/shared.o \
 	src/base/subxact.o \

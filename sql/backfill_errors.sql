@@ -42,6 +42,13 @@ CALL migrate.finish('pages');
 SELECT count(*) FILTER (WHERE a = id) AS done FROM t;
 SELECT * FROM jobs WHERE name = 'pages';
 SELECT count(*) FROM migrate.backfill_error;
+-- a row that was not there yet when the job was submitted
+CREATE TABLE late (id int PRIMARY KEY, a int, v text);
+SELECT submit('late', 'late', 'a = v::int');
+INSERT INTO late SELECT g, NULL, CASE WHEN g = 7 THEN 'x' ELSE g::text END FROM generate_series(1, 20) g;
+CALL migrate.finish('late');
+SELECT count(*) FILTER (WHERE a = id) AS done, array_agg(id ORDER BY id) FILTER (WHERE a IS NULL) AS left FROM late;
+SELECT * FROM jobs WHERE name = 'late';
 -- by key: the others are not done again
 CREATE TABLE k (id int, part text, n int DEFAULT 0, d int, PRIMARY KEY (part, id));
 INSERT INTO k SELECT g, 'p' || g % 2, 0, CASE WHEN g % 40 <> 7 THEN 1 ELSE 0 END FROM generate_series(1, 200) g;

@@ -54,13 +54,3 @@ pgm_api_read_to_show(const char *name, bool *trusted)
 	*trusted = pgm_rights_trusts(&migration->author);
 	return pgm_api_read(migration);
 }
-
-/*
- * A relation with its schema.
- */
-char *
-pgm_api_relation_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}

@@ -18,7 +18,6 @@
 extern PgmMigration *pgm_api_fetch(const char *name, bool for_update);
 extern PgmScript *pgm_api_read(const PgmMigration *migration);
 extern PgmScript *pgm_api_read_to_show(const char *name, bool *trusted);
-extern char *pgm_api_relation_name(Oid relid);
 
 /* register.c */
 extern const char *pgm_register_script(const char *name, const char *text, const char *checksum,

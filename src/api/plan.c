@@ -20,6 +20,7 @@
 
 #include "api/api.h"
 #include "base/args.h"
+#include "base/relation.h"
 #include "base/rights.h"
 #include "plan/plan.h"
 
@@ -106,7 +107,7 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *li
 	nulls[3] = nulls[4] = !OidIsValid(line->relid);
 	if (OidIsValid(line->relid))
 	{
-		values[3] = CStringGetTextDatum(pgm_api_relation_name(line->relid));
+		values[3] = CStringGetTextDatum(pgm_relation_name(line->relid));
 		values[4] = CStringGetTextDatum(GetLockmodeName(DEFAULT_LOCKMETHOD, line->mode));
 	}
 	put_effect(&values[5], &nulls[5], line->rewrites);

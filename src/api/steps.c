@@ -17,6 +17,7 @@
 
 #include "api/api.h"
 #include "base/args.h"
+#include "base/relation.h"
 #include "plan/plan.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_steps);
@@ -53,7 +54,7 @@ put_line(FunctionCallInfo fcinfo, const PgmPlanStep *step, const PgmPlanLine *li
 	nulls[4] = nulls[5] = nulls[7] = !OidIsValid(line->relid);
 	if (OidIsValid(line->relid))
 	{
-		values[4] = CStringGetTextDatum(pgm_api_relation_name(line->relid));
+		values[4] = CStringGetTextDatum(pgm_relation_name(line->relid));
 		values[5] = CStringGetTextDatum(GetLockmodeName(DEFAULT_LOCKMETHOD, line->mode));
 		values[7] = Int64GetDatum(bytes_of(step, line->relid));
 	}

@@ -24,19 +24,7 @@
 #include "base/args.h"
 #include "base/compat.h"
 #include "base/guc.h"
-
-static Oid
-table_owner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
+#include "base/relation.h"
 
 /*
  * The role to run as: the one that argument "run_as" names (if it is not -1), if the caller has its rights, else
@@ -47,7 +35,7 @@ Oid
 pgm_submit_choose_role(FunctionCallInfo fcinfo, int run_as, Oid relid)
 {
 	Oid			role = GetUserId();
-	Oid			owner = table_owner(relid);
+	Oid			owner = pgm_relation_owner(relid);
 
 	if (run_as >= 0 && !PG_ARGISNULL(run_as))
 	{
@@ -161,7 +149,7 @@ pgm_submit_read(FunctionCallInfo fcinfo, int target, int assign, int filter, int
 
 	LockRelationOid(job->relid, AccessShareLock);
 	pgm_target_check(job->relid);
-	job->relation = pgm_target_name(job->relid);
+	job->relation = pgm_relation_name(job->relid);
 	job->settings = pgm_guc_save_meaning();
 	return job;
 }

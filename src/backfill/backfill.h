@@ -52,7 +52,6 @@ extern void pgm_target_check_leaves(const PgmShape *shape, List *leaves);
 extern List *pgm_target_find_key(List *relids, const PgmShape *shape);
 extern void pgm_target_check_key(Oid relid, List *columns, const PgmShape *shape);
 extern List *pgm_target_primary_key(Oid relid);
-extern char *pgm_target_name(Oid relid);
 extern char *pgm_target_alias(const char *name);
 
 /* strategy.c */

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "base/relation.h"
 #include "backfill/key.h"
 
 /*
@@ -109,7 +110,7 @@ pgm_key_last(Oid leaf, List *columns)
 	foreach(lc, columns)
 		appendStringInfo(&sql, "%s%s", lc == list_head(columns) ? "" : ", ",
 						 quote_identifier((char *) lfirst(lc)));
-	appendStringInfo(&sql, " FROM ONLY %s ORDER BY ", pgm_target_name(leaf));
+	appendStringInfo(&sql, " FROM ONLY %s ORDER BY ", pgm_relation_name(leaf));
 	foreach(lc, columns)
 	{
 		appendStringInfo(&sql, "%s%s DESC", separator, quote_identifier((char *) lfirst(lc)));
@@ -222,7 +223,7 @@ pgm_key_find_place(PgmLane *lane, List *key, ItemPointer place)
 	AtEOXact_GUC(true, guc_level);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT r.ctid FROM ONLY %s r WHERE true",
-					 pgm_target_name(lane->leaf_relid));
+					 pgm_relation_name(lane->leaf_relid));
 	foreach(lc, lane->job->key_columns)
 	{
 		char	   *name = (char *) lfirst(lc);

@@ -36,6 +36,7 @@
 #include "base/compat.h"
 #include "base/extension.h"
 #include "base/guc.h"
+#include "base/relation.h"
 #include "base/subxact.h"
 #include "backfill/lane.h"
 
@@ -233,12 +234,6 @@ begin_piece(PgmLane *lane)
 	if (!lane->job->by_key)
 		pgm_pages_begin(lane);
 
-	/*
-	 * bad rows are known: what a sweep does not find is missing for other
-	 * reasons
-	 */
-	if (lane->row.pass > 1)
-		lane->careful = 0;
 	lane->row.phase = lane->row.pass > 1 ? (lane->job->by_key ? "retrying" : "sweeping") :
 		lane->job->is_delete ? "deleting" : "updating";
 	rel = try_table_open(lane->leaf_relid, RowExclusiveLock);
@@ -340,7 +335,7 @@ open_leaf(PgmLane *lane)
 		pgm_leaf_close(lane);
 		lane->piece_ended = true;
 	}
-	else if (strcmp(lane->leaf_name, pgm_target_name(lane->leaf_relid)) != 0 ||
+	else if (strcmp(lane->leaf_name, pgm_relation_name(lane->leaf_relid)) != 0 ||
 			 lane->leaf_file != rel->rd_rel->relfilenode)
 	{
 		/*
@@ -408,6 +403,13 @@ claim(PgmLane *lane)
 		case PGM_CLAIM_PIECE:
 			lane->row.from_key = copy_key(lane->piece_cxt, lane->row.from_key);
 			lane->row.to_key = copy_key(lane->piece_cxt, lane->row.to_key);
+
+			/*
+			 * a sweep knows bad rows: what it misses is missing for other
+			 * reasons
+			 */
+			if (lane->row.pass > 1)
+				lane->careful = 0;
 			return PGM_STEP_AGAIN;
 		case PGM_CLAIM_NONE:
 			return PGM_STEP_IDLE;

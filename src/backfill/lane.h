@@ -30,7 +30,6 @@ typedef struct PgmPages
 	int			turn;			/* which of them is next */
 	int			round;			/* number of the batch */
 	BlockNumber next;			/* where the next span begins */
-	int64		closed_blocks;	/* of the piece, in spans that are done */
 	double		stuck_ms;		/* waited since any page got room */
 	int			plain_spans;	/* to be done without packing */
 	int			patience;		/* how many of them the last time */
@@ -65,7 +64,6 @@ typedef struct PgmClean
 typedef struct PgmBatch
 {
 	int			chosen;			/* rows that were to be changed */
-	int			moves;			/* among them, those that were to be moved */
 	int			changed;
 	int			again;			/* among them, those that are to be done still */
 	int			bad;

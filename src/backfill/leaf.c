@@ -21,6 +21,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/relation.h"
 #include "backfill/lane.h"
 
 /*
@@ -165,7 +166,7 @@ pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
 	lane->shape = pgm_leaf_verify(lane->job, leaf->relid);
 	lane->shape->check_done = lane->shape->assign != NULL &&
 		(has_before_triggers(rel) || !lane->shape->derived);
-	lane->leaf_name = pgm_target_name(leaf->relid);
+	lane->leaf_name = pgm_relation_name(leaf->relid);
 	lane->primary_key = pgm_target_primary_key(leaf->relid);
 	lane->packing.possible = can_pack(lane, rel);
 	make_statements(lane);

@@ -262,7 +262,6 @@ do_slice(PgmLane *lane, Relation rel, int want)
 	if (changed < visit.chosen - (lane->batch.bad - bad))
 		lane->locked = lane->locked || lane->skip_locked > 0;
 	lane->batch.chosen += visit.chosen;
-	lane->batch.moves += visit.moves;
 	if (packed)
 		lane->clean.moved += pgm_counts_updates(rel) ?
 			changed - (pgm_hot_updates(rel) - hot) : visit.moves;

@@ -28,6 +28,7 @@
 
 #include "base/guc.h"
 #include "base/hold.h"
+#include "base/relation.h"
 #include "backfill/key.h"
 
 /*
@@ -233,7 +234,7 @@ pgm_piece_insert_leaf(const PgmJob *job, int number, Oid relid)
 
 	leaf.leaf = number;
 	leaf.relid = relid;
-	leaf.relation = pgm_target_name(relid);
+	leaf.relation = pgm_relation_name(relid);
 	leaf.rows_estimate = (int64) Max(rel->rd_rel->reltuples, 0);
 	leaf.blocks = RelationGetNumberOfBlocks(rel);
 	if (leaf.rows_estimate == 0)

@@ -51,6 +51,7 @@
 #include "utils/ruleutils.h"
 
 #include "base/compat.h"
+#include "base/relation.h"
 #include "backfill/backfill.h"
 
 /* Text of the user's inside a statement of ours. */
@@ -104,10 +105,7 @@ set_fragment(Fragment *fragment, ErrorContextCallback *callback, char *statement
 char *
 pgm_shape_target(Oid leaf, const char *alias)
 {
-	return psprintf("ONLY %s AS %s",
-					quote_qualified_identifier(get_namespace_name(get_rel_namespace(leaf)),
-											   get_rel_name(leaf)),
-					quote_identifier(alias));
+	return psprintf("ONLY %s AS %s", pgm_relation_name(leaf), quote_identifier(alias));
 }
 
 static RawStmt *

@@ -179,6 +179,12 @@ and_predicate(const PgmShape *shape)
 	return shape->predicate == NULL ? "" : psprintf(" AND (%s)", shape->predicate);
 }
 
+static const char *
+and_filter(const PgmShape *shape)
+{
+	return shape->filter == NULL ? "" : psprintf(" AND (%s\n)", shape->filter);
+}
+
 /*
  * The rows to be done on the pages from $1 on and before $2: place and xmin,
  * and, with PGM_CANDIDATES_VALUES, old and new value of each column that is set.
@@ -217,8 +223,7 @@ pgm_statement_candidates(const PgmShape *shape, Oid leaf, PgmCandidates which, b
 							 shape->predicate == NULL ? "true" : shape->predicate);
 			return pgm_statement_make(sql.data, 4, types, true);
 		case PGM_CANDIDATES_CAREFUL:
-			if (shape->filter != NULL)
-				appendStringInfo(&sql, " AND (%s\n)", shape->filter);
+			appendStringInfoString(&sql, and_filter(shape));
 			break;
 	}
 	return pgm_statement_make(sql.data, 2, types, true);
@@ -324,9 +329,8 @@ pgm_statement_range(const PgmShape *shape, Oid leaf, List *key, bool open)
 {
 	Oid			types[2 * INDEX_MAX_KEYS];
 	int			n = key_types(leaf, key, open, types);
-	char	   *filter = shape->filter == NULL ? "" : psprintf(" AND (%s\n)", shape->filter);
 	char	   *sql = psprintf("%s WHERE %s%s", change_command(shape, leaf),
-							   key_condition(shape->alias, key, open), filter);
+							   key_condition(shape->alias, key, open), and_filter(shape));
 
 	return pgm_statement_make(sql, n, types, false);
 }
@@ -340,9 +344,8 @@ pgm_statement_one(const PgmShape *shape, Oid leaf, List *key)
 	Oid			types[2 * INDEX_MAX_KEYS];
 	const bool	open = true;
 	int			n = key_types(leaf, key, open, types);
-	char	   *filter = shape->filter == NULL ? "" : psprintf(" AND (%s\n)", shape->filter);
 	char	   *sql = psprintf("%s WHERE (%s) = (%s)%s", change_command(shape, leaf),
-							   key_row(shape->alias, key), parameters(1, n), filter);
+							   key_row(shape->alias, key), parameters(1, n), and_filter(shape));
 
 	return pgm_statement_make(sql, n, types, false);
 }

@@ -36,17 +36,7 @@
 #include "backfill/backfill.h"
 
 /*
- * The name of a table, qualified and quoted.
- */
-char *
-pgm_target_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
-/*
- * The last part of such a name, as it was: the name under which the user's text
+ * The last part of a qualified name, as it was: the name under which the user's text
  * knows the table.
  */
 char *

@@ -25,14 +25,33 @@
 #include "plan/plan.h"
 
 /*
+ * The plain type of a serial column, or NULL.
+ */
+const char *
+pgm_effects_serial_base(const ColumnDef *def)
+{
+	static const char *const types[][2] = {
+		{"smallserial", "smallint"}, {"serial2", "smallint"},
+		{"serial", "integer"}, {"serial4", "integer"},
+		{"bigserial", "bigint"}, {"serial8", "bigint"}
+	};
+
+	if (def->typeName == NULL || list_length(def->typeName->names) != 1)
+		return NULL;
+	for (int i = 0; i < lengthof(types); i++)
+	{
+		if (strcmp(strVal(linitial(def->typeName->names)), types[i][0]) == 0)
+			return types[i][1];
+	}
+	return NULL;
+}
+
+/*
  * Would a new column bring a sequence, whose values every row gets at once?
  */
 bool
 pgm_effects_makes_sequence(const ColumnDef *column)
 {
-	static const char *const serials[] = {
-		"smallserial", "serial2", "serial", "serial4", "bigserial", "serial8"
-	};
 	ListCell   *lc;
 
 	foreach(lc, column->constraints)
@@ -40,14 +59,7 @@ pgm_effects_makes_sequence(const ColumnDef *column)
 		if (lfirst_node(Constraint, lc)->contype == CONSTR_IDENTITY)
 			return true;
 	}
-	if (column->typeName == NULL || list_length(column->typeName->names) != 1)
-		return false;
-	for (int i = 0; i < lengthof(serials); i++)
-	{
-		if (strcmp(strVal(linitial(column->typeName->names)), serials[i]) == 0)
-			return true;
-	}
-	return false;
+	return pgm_effects_serial_base(column) != NULL;
 }
 
 /*

@@ -74,8 +74,8 @@ alter_subscription_is_transactional(AlterSubscriptionStmt *stmt)
 /*
  * Is an option given at all?
  */
-static bool
-option_is_given(List *options, const char *name)
+bool
+pgm_classify_option_is_given(List *options, const char *name)
 {
 	ListCell   *lc;
 
@@ -128,7 +128,7 @@ pgm_classify_transactional(Node *stmt)
 		case T_AlterSubscriptionStmt:
 			return alter_subscription_is_transactional((AlterSubscriptionStmt *) stmt);
 		case T_AlterDatabaseStmt:
-			return !option_is_given(((AlterDatabaseStmt *) stmt)->options, "tablespace");
+			return !pgm_classify_option_is_given(((AlterDatabaseStmt *) stmt)->options, "tablespace");
 		case T_DiscardStmt:
 			return ((DiscardStmt *) stmt)->target != DISCARD_ALL;
 		case T_CreatedbStmt:

@@ -22,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/relation.h"
 #include "base/subxact.h"
 #include "plan/plan.h"
 
@@ -319,7 +320,7 @@ ask_server(void *arg)
 	{
 		PgmPlanLine *line = (PgmPlanLine *) lfirst(lc);
 
-		if (line->ask && pgm_probe_owner(line->relid) == question->owner)
+		if (line->ask && pgm_relation_owner(line->relid) == question->owner)
 			add_answer(line, pgm_probe_statement(probe, line->statement));
 	}
 }
@@ -339,7 +340,7 @@ ask_for_each_owner(List *lines)
 		PgmPlanLine *line = (PgmPlanLine *) lfirst(lc);
 
 		if (line->ask)
-			owners = list_append_unique_oid(owners, pgm_probe_owner(line->relid));
+			owners = list_append_unique_oid(owners, pgm_relation_owner(line->relid));
 	}
 	foreach(lc, owners)
 	{

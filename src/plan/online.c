@@ -21,6 +21,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "plan/online.h"
@@ -58,6 +59,27 @@ pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql)
 	step->why = why;
 	step->sql = sql;
 	*steps = lappend(*steps, step);
+}
+
+/*
+ * Add a backfill.
+ */
+void
+pgm_online_add_fill(List **steps, Oid relid, const PgmFill *fill)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "SELECT migrate.backfill(%s", quote_literal_cstr(fill->table));
+	if (fill->assign != NULL)
+		appendStringInfo(&buf, ", %s", quote_literal_cstr(fill->assign));
+	if (fill->filter != NULL)
+		appendStringInfo(&buf, ", filter => %s", quote_literal_cstr(fill->filter));
+	if (fill->assign == NULL)
+		appendStringInfoString(&buf, ", delete => true");
+	appendStringInfo(&buf, ", name => %s)", quote_literal_cstr(fill->name));
+	pgm_online_add(steps, PGM_HOLD_BATCHES, "in batches, each a short transaction", buf.data);
+	((PgmPlanStep *) llast(*steps))->filled = relid;
 }
 
 /*
@@ -100,17 +122,12 @@ find_rewriting(const PgmScript *script, bool trusted)
 }
 
 /*
- * Which steps rewrite a table?  Members count from 0.
+ * Which steps, counted from 1, rewrite a table?
  */
 Bitmapset *
 pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted)
 {
-	Bitmapset  *found = find_rewriting(as_script(script, steps), trusted);
-	Bitmapset  *result = NULL;
-
-	for (int i = bms_next_member(found, -1); i >= 0; i = bms_next_member(found, i))
-		result = bms_add_member(result, i - 1);
-	return result;
+	return find_rewriting(as_script(script, steps), trusted);
 }
 
 /*

@@ -31,14 +31,25 @@ typedef struct PgmSlice
 	int			to;
 } PgmSlice;
 
+/* A backfill. */
+typedef struct PgmFill
+{
+	const char *table;
+	const char *assign;			/* NULL: the rows are deleted */
+	const char *filter;			/* NULL: all rows */
+	const char *name;
+} PgmFill;
+
+#define PGM_BUILD_WHY	"built without a lock that writers would wait for"
+
 /* An ALTER TABLE that is being taken apart; see online_table.c. */
 typedef struct PgmAlteration
 {
 	const PgmScript *script;
 	const AlterTableStmt *stmt;
 	int			number;			/* of the statement */
-	Bitmapset  *rewriting;		/* commands that rewrite the table as they are
-								 * written, from 0 */
+	Bitmapset  *rewriting;		/* numbers, from 1, of the commands that
+								 * rewrite the table as they are written */
 	Oid			relid;
 	const char *prefix;			/* ALTER TABLE and the name */
 	const PgmPieces *pieces;
@@ -57,11 +68,12 @@ extern char *pgm_pieces_text(const PgmPieces *pieces, int from, int to);
 
 /* online.c */
 extern void pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql);
+extern void pgm_online_add_fill(List **steps, Oid relid, const PgmFill *fill);
 extern Oid	pgm_online_table(const RangeVar *relation);
 extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);
 
 /* online_name.c */
-extern char *pgm_online_index_name(Oid relid, List *params, const char *label);
+extern char *pgm_online_index_name(Oid relid, List *params);
 extern char *pgm_online_constraint_name(Oid relid, const Constraint *constraint, List *others);
 extern char *pgm_online_key_name(Oid relid, const Constraint *constraint);
 extern char *pgm_online_not_null_name(Oid relid, const char *column, List *others);
@@ -79,8 +91,8 @@ extern List *pgm_online_alter_table(const PgmScript *script, const PgmStatement 
 									bool rewrites, bool trusted);
 extern void pgm_online_set_not_null(PgmAlteration *alteration, const char *column);
 extern void pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint);
-extern void pgm_online_add_check(PgmAlteration *alteration, const Constraint *constraint,
-								 const PgmSlice *slice);
+extern void pgm_online_add_constraint(PgmAlteration *alteration, const Constraint *constraint,
+									  const PgmSlice *slice);
 
 /* online_column.c */
 extern bool pgm_online_column_has_steps(const AlterTableCmd *cmd);

@@ -38,28 +38,6 @@ typedef struct NewColumn
 } NewColumn;
 
 /*
- * The plain type of a serial one, or NULL.
- */
-static const char *
-serial_base(const ColumnDef *def)
-{
-	static const char *const types[][2] = {
-		{"smallserial", "smallint"}, {"serial2", "smallint"},
-		{"serial", "integer"}, {"serial4", "integer"},
-		{"bigserial", "bigint"}, {"serial8", "bigint"}
-	};
-
-	if (def->typeName == NULL || list_length(def->typeName->names) != 1)
-		return NULL;
-	for (int i = 0; i < lengthof(types); i++)
-	{
-		if (strcmp(strVal(linitial(def->typeName->names)), types[i][0]) == 0)
-			return types[i][1];
-	}
-	return NULL;
-}
-
-/*
  * Can a command of a statement that rewrites the table be taken apart?  Not where
  * the value is the server's to keep.
  */
@@ -67,7 +45,7 @@ bool
 pgm_online_column_has_steps(const AlterTableCmd *cmd)
 {
 	const ColumnDef *def = (ColumnDef *) cmd->def;
-	bool		computed = serial_base(def) != NULL;
+	bool		computed = pgm_effects_serial_base(def) != NULL;
 	ListCell   *lc;
 
 	/* among the clauses it would be taken for a part of the default */
@@ -219,22 +197,19 @@ make_sequence(NewColumn *column)
 }
 
 static void
-fill(NewColumn *column)
+add_fill(NewColumn *column)
 {
 	PgmAlteration *alteration = column->alteration;
 	const char *name = quote_identifier(column->def->colname);
-	StringInfoData buf;
+	PgmFill		fill = {
+		.table = pgm_online_relation(alteration->stmt->relation),
+		.assign = psprintf("%s = %s", name, column->value),
+		.filter = psprintf("%s IS NULL", name),
+		.name = psprintf("%s/%d/%s", alteration->script->name, alteration->number,
+						 column->def->colname)
+	};
 
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "SELECT migrate.backfill(%s, %s, filter => %s, name => %s)",
-					 quote_literal_cstr(pgm_online_relation(alteration->stmt->relation)),
-					 quote_literal_cstr(psprintf("%s = %s", name, column->value)),
-					 quote_literal_cstr(psprintf("%s IS NULL", name)),
-					 quote_literal_cstr(psprintf("%s/%d/%s", alteration->script->name,
-												 alteration->number, column->def->colname)));
-	pgm_online_add(&alteration->steps, PGM_HOLD_BATCHES, "in batches, each a short transaction",
-				   buf.data);
-	((PgmPlanStep *) llast(alteration->steps))->filled = alteration->relid;
+	pgm_online_add_fill(&alteration->steps, alteration->relid, &fill);
 }
 
 /*
@@ -249,7 +224,7 @@ pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
 
 	column->alteration = alteration;
 	column->def = (ColumnDef *) cmd->def;
-	column->serial = serial_base(column->def);
+	column->serial = pgm_effects_serial_base(column->def);
 	read_clauses(column, slice);
 	if (column->serial != NULL)
 		make_sequence(column);
@@ -270,9 +245,9 @@ end_column(NewColumn *column)
 					   psprintf("ALTER SEQUENCE %s OWNED BY %s.%s", column->sequence,
 								pgm_online_relation(alteration->stmt->relation),
 								quote_identifier(column->def->colname)));
-	fill(column);
+	add_fill(column);
 	forboth(lc, column->checks, text, column->check_slices)
-		pgm_online_add_check(alteration, lfirst_node(Constraint, lc), (PgmSlice *) lfirst(text));
+		pgm_online_add_constraint(alteration, lfirst_node(Constraint, lc), (PgmSlice *) lfirst(text));
 	if (column->not_null)
 		pgm_online_set_not_null(alteration, column->def->colname);
 	foreach(lc, column->keys)

@@ -31,9 +31,9 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/relation.h"
 #include "plan/online.h"
 
-#define BUILD_WHY		"built without a lock that writers would wait for"
 #define ATTACH_WHY		"each partition has its index built by itself"
 
 /* CREATE INDEX, with what the user wrote after the table. */
@@ -55,13 +55,6 @@ create_sql(const Creation *creation, const char *how, const char *name, const ch
 					quote_identifier(name), on, relation, creation->rest);
 }
 
-static char *
-qualified_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
 /*
  * The indexes of a partitioned table's partitions, and of theirs.
  */
@@ -74,18 +67,18 @@ create_on_partitions(Creation *creation, Oid parent, const char *parent_index)
 	foreach(lc, children)
 	{
 		Oid			child = lfirst_oid(lc);
-		char	   *name = pgm_online_index_name(child, creation->params, "idx");
+		char	   *name = pgm_online_index_name(child, creation->params);
 		char	   *nsp = get_namespace_name(get_rel_namespace(child));
 
 		if (get_rel_relkind(child) == RELKIND_PARTITIONED_TABLE)
 		{
 			pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, ATTACH_WHY,
-						   create_sql(creation, "", name, "ONLY ", qualified_name(child)));
+						   create_sql(creation, "", name, "ONLY ", pgm_relation_name(child)));
 			create_on_partitions(creation, child, quote_qualified_identifier(nsp, name));
 		}
 		else if (get_rel_relkind(child) == RELKIND_RELATION)
-			pgm_online_add(&creation->steps, PGM_HOLD_BUILD, BUILD_WHY,
-						   create_sql(creation, "CONCURRENTLY ", name, "", qualified_name(child)));
+			pgm_online_add(&creation->steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
+						   create_sql(creation, "CONCURRENTLY ", name, "", pgm_relation_name(child)));
 		else
 			continue;
 		pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, ATTACH_WHY,
@@ -112,7 +105,7 @@ pgm_online_create_index(const PgmScript *script, const PgmStatement *statement)
 	creation.params = list_concat(list_copy(stmt->indexParams), stmt->indexIncludingParams);
 	creation.rest = pgm_pieces_text(pieces, after, pieces->count);
 	name = stmt->idxname != NULL ? stmt->idxname :
-		pgm_online_index_name(relid, creation.params, "idx");
+		pgm_online_index_name(relid, creation.params);
 
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE && stmt->relation->inh)
 	{
@@ -124,7 +117,7 @@ pgm_online_create_index(const PgmScript *script, const PgmStatement *statement)
 														name));
 	}
 	else if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
-		pgm_online_add(&creation.steps, PGM_HOLD_BUILD, BUILD_WHY,
+		pgm_online_add(&creation.steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
 					   create_sql(&creation, "CONCURRENTLY ", name, "",
 								  pgm_online_relation(stmt->relation)));
 	return creation.steps;
@@ -175,12 +168,12 @@ pgm_online_reindex(const PgmScript *script, const PgmStatement *statement)
 	List	   *steps = NIL;
 
 	if (stmt->kind > REINDEX_OBJECT_SCHEMA ||
-		pgm_classify_option(stmt->params, "concurrently", false))
+		pgm_classify_option_is_given(stmt->params, "concurrently"))
 		return NIL;
 	word = pgm_pieces_find(pieces, 1, words[stmt->kind]);
 	if (word < 0)
 		return NIL;
-	pgm_online_add(&steps, PGM_HOLD_BUILD, BUILD_WHY,
+	pgm_online_add(&steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
 				   psprintf("%s CONCURRENTLY %s", pgm_pieces_text(pieces, 0, word + 1),
 							pgm_pieces_text(pieces, word + 1, pieces->count)));
 	return steps;

@@ -80,11 +80,11 @@ column_names(List *params)
  * The name of an index on a table that is given none.
  */
 char *
-pgm_online_index_name(Oid relid, List *params, const char *label)
+pgm_online_index_name(Oid relid, List *params)
 {
 	const bool	isconstraint = false;
 
-	return ChooseRelationName(get_rel_name(relid), join_names(column_names(params)), label,
+	return ChooseRelationName(get_rel_name(relid), join_names(column_names(params)), "idx",
 							  get_rel_namespace(relid), isconstraint);
 }
 
@@ -100,15 +100,9 @@ strings(List *nodes)
 	return names;
 }
 
-/* Collects the columns that an expression names. */
-typedef struct ColumnFinder
-{
-	Oid			relid;
-	List	   *names;
-} ColumnFinder;
-
+/* Collect the columns that an expression names. */
 static bool
-find_columns(Node *node, ColumnFinder *finder)
+find_columns(Node *node, List **names)
 {
 	if (node == NULL)
 		return false;
@@ -116,11 +110,11 @@ find_columns(Node *node, ColumnFinder *finder)
 	{
 		Node	   *last = llast(((ColumnRef *) node)->fields);
 
-		if (IsA(last, String) && !pgm_script_has_name(finder->names, strVal(last)))
-			finder->names = lappend(finder->names, strVal(last));
+		if (IsA(last, String) && !pgm_script_has_name(*names, strVal(last)))
+			*names = lappend(*names, strVal(last));
 		return false;
 	}
-	return raw_expression_tree_walker(node, find_columns, finder);
+	return raw_expression_tree_walker(node, find_columns, names);
 }
 
 /*
@@ -129,7 +123,7 @@ find_columns(Node *node, ColumnFinder *finder)
 char *
 pgm_online_constraint_name(Oid relid, const Constraint *constraint, List *others)
 {
-	ColumnFinder finder = {relid, NIL};
+	List	   *columns = NIL;
 	const char *addition;
 
 	if (constraint->conname != NULL)
@@ -138,8 +132,8 @@ pgm_online_constraint_name(Oid relid, const Constraint *constraint, List *others
 		return ChooseConstraintName(get_rel_name(relid), join_names(strings(constraint->fk_attrs)),
 									"fkey", get_rel_namespace(relid), others);
 	/* a check is called after its column, if it has only one */
-	(void) find_columns(constraint->raw_expr, &finder);
-	addition = list_length(finder.names) == 1 ? (char *) linitial(finder.names) : NULL;
+	(void) find_columns(constraint->raw_expr, &columns);
+	addition = list_length(columns) == 1 ? (char *) linitial(columns) : NULL;
 	return ChooseConstraintName(get_rel_name(relid), addition, "check",
 								get_rel_namespace(relid), others);
 }

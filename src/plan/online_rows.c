@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/relation.h"
 #include "base/subxact.h"
 #include "plan/online.h"
 
@@ -49,7 +50,7 @@ estimate_rows(void *arg)
 	Plan	   *source;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	pgm_probe_enter_owner(&rights, pgm_probe_owner(estimate->relid));
+	pgm_probe_enter_owner(&rights, pgm_relation_owner(estimate->relid));
 	queries = pg_analyze_and_rewrite_fixedparams(estimate->statement->raw,
 												 estimate->statement->source, NULL, 0, NULL);
 	if (list_length(queries) == 1)
@@ -129,33 +130,25 @@ pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement, b
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
 	int			after;
 	int			where;
-	StringInfoData buf;
+	PgmFill		fill = {0};
 	List	   *steps = NIL;
 
 	/* its text would be read with another name for the table */
 	if (!OidIsValid(relid) || relation->alias != NULL || !relation->inh ||
-		raw_expression_tree_walker(stmt, has_subquery, NULL) || !changes_many(statement, relid, trusted, has_where))
+		raw_expression_tree_walker(stmt, has_subquery, NULL) ||
+		!changes_many(statement, relid, trusted, has_where))
 		return NIL;
 	after = pgm_pieces_after_relation(pieces, relation);
 	where = pgm_pieces_find(pieces, after, "where");
 	if (after < 0 || has_where != (where >= 0))
 		return NIL;
 
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "SELECT migrate.backfill(%s",
-					 quote_literal_cstr(pgm_online_relation(relation)));
+	fill.table = pgm_online_relation(relation);
+	fill.name = psprintf("%s/%d", script->name, statement->number);
 	if (IsA(stmt, UpdateStmt))
-		appendStringInfo(&buf, ", %s",
-						 quote_literal_cstr(pgm_pieces_text(pieces, after + 1,
-															has_where ? where : pieces->count)));
+		fill.assign = pgm_pieces_text(pieces, after + 1, has_where ? where : pieces->count);
 	if (has_where)
-		appendStringInfo(&buf, ", filter => %s",
-						 quote_literal_cstr(pgm_pieces_text(pieces, where + 1, pieces->count)));
-	if (!IsA(stmt, UpdateStmt))
-		appendStringInfoString(&buf, ", delete => true");
-	appendStringInfo(&buf, ", name => %s)",
-					 quote_literal_cstr(psprintf("%s/%d", script->name, statement->number)));
-	pgm_online_add(&steps, PGM_HOLD_BATCHES, "in batches, each a short transaction", buf.data);
-	((PgmPlanStep *) linitial(steps))->filled = relid;
+		fill.filter = pgm_pieces_text(pieces, where + 1, pieces->count);
+	pgm_online_add_fill(&steps, relid, &fill);
 	return steps;
 }

@@ -25,10 +25,6 @@
 #include "base/compat.h"
 #include "plan/online.h"
 
-#define NOT_VALID_WHY	"holds for new rows from here on, without reading the old ones"
-#define VALIDATE_WHY	"reads the table beside reading and writing"
-#define PROVEN_WHY		"proven by the constraint, so nothing is read"
-
 /*
  * Is that column known to be not null?  One that is not there yet is not.
  */
@@ -83,6 +79,20 @@ add(PgmAlteration *alteration, PgmHold hold, const char *why, char *command)
 }
 
 /*
+ * A constraint that holds for new rows first, and is then found to hold for all.
+ * "definition" goes after ADD.
+ */
+static void
+add_not_valid(PgmAlteration *alteration, const char *name, const char *definition)
+{
+	alteration->names = lappend(alteration->names, pstrdup(name));
+	add(alteration, PGM_HOLD_BRIEF, "holds for new rows from here on, without reading the old ones",
+		psprintf("ADD %s NOT VALID", definition));
+	add(alteration, PGM_HOLD_SCAN, "reads the table beside reading and writing",
+		psprintf("VALIDATE CONSTRAINT %s", quote_identifier(name)));
+}
+
+/*
  * SET NOT NULL
  */
 void
@@ -91,58 +101,31 @@ pgm_online_set_not_null(PgmAlteration *alteration, const char *column)
 	const char *name = pgm_online_not_null_name(alteration->relid, column, alteration->names);
 	const char *quoted = quote_identifier(column);
 
-	alteration->names = lappend(alteration->names, unconstify(char *, name));
-	name = quote_identifier(name);
-
-	if (PGM_NOT_NULL_CAN_WAIT)
-		add(alteration, PGM_HOLD_BRIEF, NOT_VALID_WHY,
-			psprintf("ADD CONSTRAINT %s NOT NULL %s NOT VALID", name, quoted));
-	else
-		add(alteration, PGM_HOLD_BRIEF, NOT_VALID_WHY,
-			psprintf("ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID", name, quoted));
-	add(alteration, PGM_HOLD_SCAN, VALIDATE_WHY, psprintf("VALIDATE CONSTRAINT %s", name));
+	add_not_valid(alteration, name,
+				  psprintf(PGM_NOT_NULL_CAN_WAIT ? "CONSTRAINT %s NOT NULL %s" :
+						   "CONSTRAINT %s CHECK (%s IS NOT NULL)",
+						   quote_identifier(name), quoted));
 	if (PGM_NOT_NULL_CAN_WAIT)
 		return;
-	add(alteration, PGM_HOLD_BRIEF, PROVEN_WHY, psprintf("ALTER COLUMN %s SET NOT NULL", quoted));
-	add(alteration, PGM_HOLD_BRIEF, "has done its part", psprintf("DROP CONSTRAINT %s", name));
+	add(alteration, PGM_HOLD_BRIEF, "proven by the constraint, so nothing is read",
+		psprintf("ALTER COLUMN %s SET NOT NULL", quoted));
+	add(alteration, PGM_HOLD_BRIEF, "has done its part",
+		psprintf("DROP CONSTRAINT %s", quote_identifier(name)));
 }
 
 /*
- * A foreign key or a check.  "slice" is the command.
- */
-static void
-add_constraint(PgmAlteration *alteration, const Constraint *constraint, const PgmSlice *slice)
-{
-	const char *name = pgm_online_constraint_name(alteration->relid, constraint, alteration->names);
-
-	alteration->names = lappend(alteration->names, unconstify(char *, name));
-	name = quote_identifier(name);
-	if (constraint->conname != NULL)
-		add(alteration, PGM_HOLD_BRIEF, NOT_VALID_WHY,
-			psprintf("%s NOT VALID", pgm_pieces_text(alteration->pieces, slice->from, slice->to)));
-	else
-		add(alteration, PGM_HOLD_BRIEF, NOT_VALID_WHY,
-			psprintf("ADD CONSTRAINT %s %s NOT VALID", name,
-					 pgm_pieces_text(alteration->pieces, slice->from + 1, slice->to)));
-	add(alteration, PGM_HOLD_SCAN, VALIDATE_WHY, psprintf("VALIDATE CONSTRAINT %s", name));
-}
-
-/*
- * A check that was a column's.  "slice" is the clause.
+ * A foreign key or a check.  "slice" is its text, from its name on if it has one.
  */
 void
-pgm_online_add_check(PgmAlteration *alteration, const Constraint *constraint,
-					 const PgmSlice *slice)
+pgm_online_add_constraint(PgmAlteration *alteration, const Constraint *constraint,
+						  const PgmSlice *slice)
 {
 	const char *name = pgm_online_constraint_name(alteration->relid, constraint, alteration->names);
+	const char *definition = pgm_pieces_text(alteration->pieces, slice->from, slice->to);
 
-	alteration->names = lappend(alteration->names, unconstify(char *, name));
-	name = quote_identifier(name);
-	add(alteration, PGM_HOLD_BRIEF, NOT_VALID_WHY,
-		psprintf("ADD %s%s %s NOT VALID", constraint->conname != NULL ? "" : "CONSTRAINT ",
-				 constraint->conname != NULL ? "" : name,
-				 pgm_pieces_text(alteration->pieces, slice->from, slice->to)));
-	add(alteration, PGM_HOLD_SCAN, VALIDATE_WHY, psprintf("VALIDATE CONSTRAINT %s", name));
+	if (constraint->conname == NULL)
+		definition = psprintf("CONSTRAINT %s %s", quote_identifier(name), definition);
+	add_not_valid(alteration, name, definition);
 }
 
 /* The options of an index, as text. */
@@ -193,8 +176,7 @@ pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint)
 	append_options(&buf, constraint->options);
 	if (constraint->indexspace != NULL)
 		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(constraint->indexspace));
-	pgm_online_add(&alteration->steps, PGM_HOLD_BUILD,
-				   "built without a lock that writers would wait for", buf.data);
+	pgm_online_add(&alteration->steps, PGM_HOLD_BUILD, PGM_BUILD_WHY, buf.data);
 
 	add(alteration, PGM_HOLD_BRIEF, "takes the index that is there",
 		psprintf("ADD CONSTRAINT %s %s USING INDEX %s%s%s", name,
@@ -221,23 +203,34 @@ keep_others(PgmAlteration *alteration, List *slices)
 	{
 		const PgmSlice *s = (PgmSlice *) lfirst(slice);
 		const AlterTableCmd *command = lfirst_node(AlterTableCmd, cmd);
-		char	   *text = NULL;
+		char	   *kept = NULL;
 
-		if (!has_steps(alteration, command, number++))
+		if (!has_steps(alteration, command, ++number))
 		{
 			hold = PGM_HOLD_FOUND;
-			text = pgm_pieces_text(alteration->pieces, s->from, s->to);
+			kept = pgm_pieces_text(alteration->pieces, s->from, s->to);
 		}
 		else if (command->subtype == AT_AddColumn)
-			text = pgm_online_begin_column(alteration, command, s);
+			kept = pgm_online_begin_column(alteration, command, s);
 
-		if (text !=NULL)
-			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", text);
+		if (kept != NULL)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", kept);
 	}
 	if (buf.len > 0)
 		add(alteration, hold,
 			alteration->columns != NIL ? "empty for old rows; new ones have the default" : NULL,
 			buf.data);
+}
+
+/* A command without its first word. */
+static PgmSlice *
+after_add(const PgmSlice *command)
+{
+	PgmSlice   *slice = palloc(sizeof(PgmSlice));
+
+	slice->from = command->from + 1;
+	slice->to = command->to;
+	return slice;
 }
 
 /*
@@ -289,7 +282,7 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 		find_rewriting(&alteration, slices, trusted);
 	foreach(lc, stmt->cmds)
 		any = any || has_steps(&alteration, lfirst_node(AlterTableCmd, lc),
-							   foreach_current_index(lc));
+							   foreach_current_index(lc) + 1);
 	if (!any)
 		return NIL;
 
@@ -300,14 +293,14 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 		const Constraint *constraint = (Constraint *) cmd->def;
 
-		if (!has_steps(&alteration, cmd, number++))
+		if (!has_steps(&alteration, cmd, ++number))
 			continue;
 		if (cmd->subtype == AT_AddColumn)
 			continue;
 		if (cmd->subtype == AT_SetNotNull)
 			pgm_online_set_not_null(&alteration, cmd->name);
 		else if (constraint->contype == CONSTR_FOREIGN || constraint->contype == CONSTR_CHECK)
-			add_constraint(&alteration, constraint, (PgmSlice *) lfirst(slice));
+			pgm_online_add_constraint(&alteration, constraint, after_add((PgmSlice *) lfirst(slice)));
 		else
 			pgm_online_add_key(&alteration, constraint);
 	}

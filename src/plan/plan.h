@@ -67,6 +67,7 @@ extern void pgm_queue_check_undo(List *nodes);
 
 /* classify.c */
 extern bool pgm_classify_option(List *options, const char *name, bool fallback);
+extern bool pgm_classify_option_is_given(List *options, const char *name);
 extern bool pgm_classify_transactional(Node *stmt);
 extern bool pgm_classify_script(const PgmScript *script);
 extern void pgm_classify_check_part(const PgmScript *script, PgmPart part);
@@ -98,13 +99,13 @@ typedef struct PgmOwnerRights
 	int			sec_context;
 } PgmOwnerRights;
 
-extern Oid	pgm_probe_owner(Oid relid);
 extern void pgm_probe_enter_owner(PgmOwnerRights *before, Oid owner);
 extern void pgm_probe_leave_owner(const PgmOwnerRights *before);
 extern PgmProbe *pgm_probe_create(void);
 extern PgmProbeResult pgm_probe_statement(PgmProbe *probe, const PgmStatement *statement);
 
 /* alter_effects.c */
+extern const char *pgm_effects_serial_base(const ColumnDef *column);
 extern bool pgm_effects_makes_sequence(const ColumnDef *column);
 extern void pgm_effects_of_command(Oid relid, const AlterTableCmd *cmd,
 								   bool *rewrites, bool *scans);

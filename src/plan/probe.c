@@ -48,6 +48,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/relation.h"
 #include "base/subxact.h"
 #include "plan/plan.h"
 
@@ -73,22 +74,6 @@ typedef struct Trial
 	const PgmStatement *statement;
 	PgmProbeResult result;
 } Trial;
-
-/*
- * Owner of a table.
- */
-Oid
-pgm_probe_owner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
 
 static void
 run_sql(const char *sql)
@@ -217,7 +202,7 @@ find_or_make_clone(PgmProbe *probe, Oid relid)
 	caller = MemoryContextSwitchTo(probe->context);
 	clone = palloc(sizeof(Clone));
 	clone->original = relid;
-	clone->owner = pgm_probe_owner(relid);
+	clone->owner = pgm_relation_owner(relid);
 	clone->name = makeRangeVar("pg_temp", psprintf("pgmigrate_probe_%u", relid), -1);
 	MemoryContextSwitchTo(caller);
 
@@ -225,8 +210,7 @@ find_or_make_clone(PgmProbe *probe, Oid relid)
 	act_as(&before, clone->owner, SECURITY_LOCAL_USERID_CHANGE);
 	run_sql(psprintf("CREATE TEMPORARY TABLE %s (LIKE %s)",
 					 quote_identifier(clone->name->relname),
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												get_rel_name(relid))));
+					 pgm_relation_name(relid)));
 	pgm_probe_leave_owner(&before);
 	clone->relid = RangeVarGetRelid(clone->name, NoLock, false);
 

@@ -90,6 +90,18 @@ pgm_store_fetch_bad_rows(int64 job, Oid relid)
 	return rows;
 }
 
+/* No rows are put aside any more; the first value is the job. */
+static void
+reset_counts(Datum *values)
+{
+	static PgmQuery reset = {
+		"UPDATE migrate.backfill_lane SET bad_rows = 0 WHERE job_id = $1",
+		SPI_OK_UPDATE, 1, {INT8OID}
+	};
+
+	pgm_query_run(&reset, values, NULL);
+}
+
 /*
  * Forget what a job has put aside, so that it is tried again.
  */
@@ -100,17 +112,13 @@ pgm_store_delete_bad_rows(int64 job)
 		"DELETE FROM migrate.backfill_bad_row WHERE job_id = $1",
 		SPI_OK_DELETE, 1, {INT8OID}
 	};
-	static PgmQuery reset = {
-		"UPDATE migrate.backfill_lane SET bad_rows = 0 WHERE job_id = $1",
-		SPI_OK_UPDATE, 1, {INT8OID}
-	};
 	PgmQueryScope scope;
 	Datum		values[1];
 
 	values[0] = Int64GetDatum(job);
 	pgm_query_begin(&scope);
 	pgm_query_run(&delete, values, NULL);
-	pgm_query_run(&reset, values, NULL);
+	reset_counts(values);
 	pgm_query_end(&scope);
 }
 
@@ -131,10 +139,6 @@ pgm_store_retry_bad_rows(int64 job)
 		" FROM migrate.backfill_bad_row b WHERE b.job_id = l.job_id AND b.relid = l.relid)",
 		SPI_OK_UPDATE, 1, {INT8OID}
 	};
-	static PgmQuery reset = {
-		"UPDATE migrate.backfill_lane SET bad_rows = 0 WHERE job_id = $1",
-		SPI_OK_UPDATE, 1, {INT8OID}
-	};
 	PgmQueryScope scope;
 	Datum		values[1];
 	int64		count;
@@ -144,7 +148,7 @@ pgm_store_retry_bad_rows(int64 job)
 	pgm_query_run(&mark, values, NULL);
 	count = (int64) SPI_processed;
 	pgm_query_run(&reopen, values, NULL);
-	pgm_query_run(&reset, values, NULL);
+	reset_counts(values);
 	pgm_query_end(&scope);
 	return count;
 }

@@ -13,6 +13,7 @@
 #include "backfill/backfill.h"
 #include "base/compat.h"
 #include "base/extension.h"
+#include "base/relation.h"
 #include "worker/finale.h"
 #include "worker/worker.h"
 
@@ -75,7 +76,7 @@ prepare_vacuum(void *arg)
 		return;
 	}
 	v->sql = MemoryContextStrdup(v->cxt, psprintf("VACUUM (ANALYZE) %s",
-												  pgm_target_name(job->relid)));
+												  pgm_relation_name(job->relid)));
 }
 
 /*

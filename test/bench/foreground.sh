@@ -295,7 +295,7 @@ print_targets()
 	printf '| | measured | bound | |\n|---|---:|---:|---|\n'
 	target "p99 beside the backfill, to pgbench alone" "$(to_alone on)" 1.25
 	target "longest stall beside the backfill" "$(calc "$longest" %.1f)" 250 " ms"
-	printf '| (longest while the backfill is paused, or there is none | %s ms | | ) |\n' \
+	printf '| longest stall without it | %s ms | - | - |\n' \
 		"$(awk '($1 == "alone" || $1 == "off") && $7 > longest {longest = $7}
 			END {print longest == "" ? "-" : longest}' "$dir/figures")"
 }

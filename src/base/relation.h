@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation.h
+ *	  What a relation is called, and whose it is.
+ *
+ * IDENTIFICATION
+ *	  src/base/relation.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_RELATION_H
+#define PGM_RELATION_H
+
+extern char *pgm_relation_name(Oid relid);
+extern Oid	pgm_relation_owner(Oid relid);
+
+#endif							/* PGM_RELATION_H */
