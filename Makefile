@@ -40,9 +40,11 @@ OBJS = \
 	src/store/bad_row.o \
 	src/store/lane.o \
 	src/store/migration.o \
+	src/store/online.o \
 	src/store/queue.o \
 	src/store/run.o \
 	src/store/signals.o \
+	src/store/step.o \
 	src/backfill/brake.o \
 	src/backfill/change.o \
 	src/backfill/clean.o \
@@ -79,15 +81,23 @@ OBJS = \
 	src/plan/pieces.o \
 	src/plan/probe.o \
 	src/plan/queue.o \
-	src/atomic/attempt.o \
-	src/atomic/execute.o \
-	src/atomic/look.o \
+	src/exec/attempt.o \
+	src/exec/execute.o \
+	src/exec/look.o \
 	src/atomic/run.o \
+	src/online/act.o \
+	src/online/failure.o \
+	src/online/inverse.o \
+	src/online/reason.o \
+	src/online/reconcile.o \
+	src/online/runner.o \
+	src/online/submit.o \
 	src/worker/dispatch.o \
 	src/worker/finale.o \
 	src/worker/lane.o \
 	src/worker/launcher.o \
 	src/worker/pause.o \
+	src/worker/run.o \
 	src/worker/session.o \
 	src/worker/starter.o \
 	src/api/api.o \
@@ -106,6 +116,7 @@ OBJS = \
 	src/api/plan.o \
 	src/api/record.o \
 	src/api/register.o \
+	src/api/run.o \
 	src/api/status.o \
 	src/api/steps.o \
 	src/api/submit.o \
@@ -121,8 +132,10 @@ SQL_FRAGMENTS = \
 	src/sql/header.sql \
 	src/sql/tables.sql \
 	src/sql/backfill_tables.sql \
+	src/sql/online_tables.sql \
 	src/sql/views.sql \
 	src/sql/backfill_views.sql \
+	src/sql/online_views.sql \
 	src/sql/api.sql \
 	src/sql/backfill_api.sql \
 	src/sql/rights.sql
@@ -152,6 +165,7 @@ REGRESS = \
 	plan_more \
 	steps \
 	online_refused \
+	online \
 	arguments \
 	rights \
 	trust \

@@ -1,6 +1,6 @@
 --
--- What cannot run in a transaction is refused before anything ran, as long as
--- there are no online runs.
+-- What cannot run in a transaction is refused before anything ran, where the
+-- caller asks for an atomic run.
 --
 CREATE EXTENSION pgmigrate;
 CREATE SCHEMA onl;
@@ -19,7 +19,7 @@ BEGIN
 	FOREACH statement IN ARRAY statements LOOP
 		BEGIN
 			PERFORM migrate.register('x', E'CREATE TABLE onl.ran (id int);\n' || statement);
-			PERFORM migrate.apply('x');
+			PERFORM migrate.apply('x', 'atomic');
 			RAISE INFO '%: applied', statement;
 			PERFORM migrate.resolve('x', 'rolled_back', 'test');
 			DROP TABLE onl.ran;
@@ -70,15 +70,14 @@ SELECT migrate.unregister('x');
 SELECT migrate.register('1', 'CREATE TABLE onl.one (id int)');
 SELECT migrate.register('2', E'-- migrate:requires 1\nCREATE INDEX CONCURRENTLY ON onl.one (id)');
 SELECT name, problem FROM migrate.status() ORDER BY name;
-SELECT migrate.apply('2');
-SELECT * FROM migrate.apply_all();
+SELECT migrate.apply('2', 'atomic');
 SELECT to_regclass('onl.one') AS one;
 -- the next ones wait for it, or not
 SELECT * FROM migrate.apply_all(upto => '1');
 -- asked for
 SELECT migrate.register('3', E'-- migrate:up mode:online\nSELECT 1');
 SELECT migrate.register('4', E'-- migrate:up transaction:false\nSELECT 1');
-SELECT migrate.apply('3');
+SELECT migrate.apply('3', mode => 'atomic');
 SELECT migrate.apply('4', mode => 'atomic');
 SELECT migrate.apply('2', mode => 'atomic');
 -- but what is needed by no run is not refused

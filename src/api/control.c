@@ -23,6 +23,7 @@
 #include "utils/regproc.h"
 
 #include "api/limits.h"
+#include "api/run.h"
 #include "backfill/backfill.h"
 #include "base/args.h"
 #include "base/extension.h"
@@ -37,15 +38,19 @@ PG_FUNCTION_INFO_V1(pgmigrate_retry);
 PG_FUNCTION_INFO_V1(pgmigrate_alter_backfill);
 
 /*
- * The job that the call is about, its row locked.
+ * What the call is about, its row locked: the run of the migration of that name
+ * that has not ended, or else a backfill.
  */
 static PgmJob *
-begin_control(FunctionCallInfo fcinfo, const char *call)
+begin_control(FunctionCallInfo fcinfo, const char *call, PgmOnlineRun **run)
 {
 	const bool	for_update = true;
 
 	PreventCommandIfReadOnly(call);
 	pgm_extension_require();
+	*run = pgm_run_argument(fcinfo);
+	if (*run != NULL)
+		return NULL;
 	return pgm_job_fetch(pgm_job_argument(fcinfo), for_update);
 }
 
@@ -121,10 +126,13 @@ bring_here(PgmJob *job)
 Datum
 pgmigrate_pause(PG_FUNCTION_ARGS)
 {
+	PgmOnlineRun *run;
 	PgmJob	   *job;
 
 	pgm_args_check_count(fcinfo, 1);
-	job = begin_control(fcinfo, "migrate.pause()");
+	job = begin_control(fcinfo, "migrate.pause()", &run);
+	if (run != NULL)
+		PG_RETURN_TEXT_P(cstring_to_text(pgm_run_pause(run)));
 	if (job->state == PGM_JOB_PAUSED)
 		PG_RETURN_TEXT_P(cstring_to_text("paused"));
 	if (job->state != PGM_JOB_QUEUED && job->state != PGM_JOB_RUNNING)
@@ -142,10 +150,13 @@ pgmigrate_pause(PG_FUNCTION_ARGS)
 Datum
 pgmigrate_resume(PG_FUNCTION_ARGS)
 {
+	PgmOnlineRun *run;
 	PgmJob	   *job;
 
 	pgm_args_check_count(fcinfo, 1);
-	job = begin_control(fcinfo, "migrate.resume()");
+	job = begin_control(fcinfo, "migrate.resume()", &run);
+	if (run != NULL)
+		PG_RETURN_TEXT_P(cstring_to_text(pgm_run_resume(run)));
 	if (job->state == PGM_JOB_FAILED)
 		report_state(job, "resume", "Use migrate.retry().");
 	if (job->state > PGM_JOB_FAILED)
@@ -166,10 +177,13 @@ pgmigrate_resume(PG_FUNCTION_ARGS)
 Datum
 pgmigrate_cancel(PG_FUNCTION_ARGS)
 {
+	PgmOnlineRun *run;
 	PgmJob	   *job;
 
 	pgm_args_check_count(fcinfo, 1);
-	job = begin_control(fcinfo, "migrate.cancel()");
+	job = begin_control(fcinfo, "migrate.cancel()", &run);
+	if (run != NULL)
+		PG_RETURN_TEXT_P(cstring_to_text(pgm_run_cancel(run)));
 	if (job->state == PGM_JOB_CANCELLED)
 		PG_RETURN_TEXT_P(cstring_to_text("cancelled"));
 	if (job->state == PGM_JOB_DONE)
@@ -187,10 +201,13 @@ pgmigrate_cancel(PG_FUNCTION_ARGS)
 Datum
 pgmigrate_retry(PG_FUNCTION_ARGS)
 {
+	PgmOnlineRun *run;
 	PgmJob	   *job;
 
 	pgm_args_check_count(fcinfo, 1);
-	job = begin_control(fcinfo, "migrate.retry()");
+	job = begin_control(fcinfo, "migrate.retry()", &run);
+	if (run != NULL)
+		PG_RETURN_TEXT_P(cstring_to_text(pgm_run_retry(run)));
 	if (job->state == PGM_JOB_PAUSED || job->state == PGM_JOB_SUSPENDED)
 		report_state(job, "retry", "Use migrate.resume().");
 	if (job->state != PGM_JOB_FAILED && job->state != PGM_JOB_DONE)
@@ -208,10 +225,13 @@ pgmigrate_retry(PG_FUNCTION_ARGS)
 Datum
 pgmigrate_alter_backfill(PG_FUNCTION_ARGS)
 {
+	const bool	for_update = true;
 	PgmJob	   *job;
 
 	pgm_args_check_count(fcinfo, 14);
-	job = begin_control(fcinfo, "migrate.alter_backfill()");
+	PreventCommandIfReadOnly("migrate.alter_backfill()");
+	pgm_extension_require();
+	job = pgm_job_fetch(pgm_job_argument(fcinfo), for_update);
 	if (job->state == PGM_JOB_DONE || job->state == PGM_JOB_CANCELLED)
 		report_state(job, "alter", NULL);
 	pgm_job_check_here(job);

@@ -20,6 +20,7 @@
 #include "base/args.h"
 #include "base/rights.h"
 #include "base/worker.h"
+#include "store/store.h"
 
 /*
  * The job that the first argument names, by id or by name.
@@ -27,6 +28,7 @@
 int64
 pgm_job_argument(FunctionCallInfo fcinfo)
 {
+	const bool	for_update = true;
 	char	   *name;
 	int64		id;
 
@@ -37,6 +39,11 @@ pgm_job_argument(FunctionCallInfo fcinfo)
 	}
 	name = pgm_args_text(fcinfo, 0, "name");
 	id = pgm_store_find_job(name);
+	if (id == 0 && pgm_store_fetch_migration(name, !for_update) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" has no run that goes on", name),
+				 errhint("See migrate.status().")));
 	if (id == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

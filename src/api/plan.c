@@ -22,7 +22,7 @@
 #include "base/args.h"
 #include "base/relation.h"
 #include "base/rights.h"
-#include "plan/plan.h"
+#include "online/online.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_plan);
 
@@ -73,7 +73,7 @@ static const char *
 note_for(const PgmScript *script, const PgmPlanLine *line)
 {
 	if (!line->transactional)
-		return "commits by itself, so it needs an online run";
+		return "commits by itself, so the migration runs online";
 	if (script->mode == PGM_MODE_ONLINE)
 		return "its marker asks for an online run";
 	if (line->rewrites == PGM_EFFECT_YES)
@@ -93,7 +93,7 @@ put_effect(Datum *value, bool *isnull, PgmEffect effect)
 }
 
 static void
-put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *line)
+put_line(FunctionCallInfo fcinfo, const PgmScript *script, bool online, const PgmPlanLine *line)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	const PgmStatement *statement = line->statement;
@@ -112,8 +112,7 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, const PgmPlanLine *li
 	}
 	put_effect(&values[5], &nulls[5], line->rewrites);
 	put_effect(&values[6], &nulls[6], line->scans);
-	values[7] = CStringGetTextDatum(line->transactional && script->mode != PGM_MODE_ONLINE ?
-									"atomic" : "online");
+	values[7] = CStringGetTextDatum(online ? "online" : "atomic");
 	nulls[8] = note == NULL;
 	if (note != NULL)
 		values[8] = CStringGetTextDatum(note);
@@ -129,13 +128,15 @@ pgmigrate_plan(PG_FUNCTION_ARGS)
 {
 	bool		trusted;
 	PgmScript  *script;
+	bool		online;
 	ListCell   *lc;
 
 	pgm_args_check_count(fcinfo, 1);
 	script = pgm_api_read_to_show(pgm_args_text(fcinfo, 0, "name"), &trusted);
+	online = script->mode != PGM_MODE_ATOMIC && pgm_online_reason(script, trusted) != NULL;
 
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(lc, pgm_effects_of(script, trusted))
-		put_line(fcinfo, script, (PgmPlanLine *) lfirst(lc));
+		put_line(fcinfo, script, online, (PgmPlanLine *) lfirst(lc));
 	return (Datum) 0;
 }

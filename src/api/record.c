@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "api/api.h"
+#include "api/run.h"
 #include "base/args.h"
 #include "base/extension.h"
 #include "plan/plan.h"
@@ -69,6 +70,7 @@ pgmigrate_resolve(PG_FUNCTION_ARGS)
 	char	   *note;
 	PgmState	state;
 	PgmMigration *migration;
+	PgmOnlineRun *run;
 
 	pgm_args_check_count(fcinfo, 3);
 	PreventCommandIfReadOnly("migrate.resolve()");
@@ -78,7 +80,10 @@ pgmigrate_resolve(PG_FUNCTION_ARGS)
 
 	(void) pgm_extension_lock();
 	migration = pgm_api_fetch(name, for_update);
-	if (migration->state == state)
+	run = pgm_run_open(name);
+	if (run != NULL)
+		pgm_run_close(run);
+	else if (migration->state == state)
 		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
 	record_state(migration, state, "resolve", note);
 	PG_RETURN_TEXT_P(cstring_to_text(pgm_state_name(state)));
@@ -111,6 +116,7 @@ pgmigrate_baseline(PG_FUNCTION_ARGS)
 
 		if (migration->state == PGM_STATE_APPLIED)
 			continue;
+		pgm_run_check_none(migration->name);
 		record_state(migration, PGM_STATE_APPLIED, "baseline", psprintf("up to %s", upto));
 		pgm_args_put_result(fcinfo, migration->name, "applied");
 	}

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 
 #include "api/api.h"
+#include "api/run.h"
 #include "base/args.h"
 #include "base/compat.h"
 #include "base/extension.h"
@@ -101,6 +102,7 @@ replace_migration(const PgmMigration *old, PgmMigration *new, const PgmScript *s
 		return "unchanged";
 
 	check_ownership(old);
+	pgm_run_check_none(old->name);
 	if (new->description == NULL)
 		new->description = old->description;
 	if (new->source == NULL)
@@ -225,6 +227,7 @@ pgmigrate_unregister(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot unregister migration \"%s\" because it is applied", name),
 				 errhint("Use migrate.rollback() to undo it first.")));
+	pgm_run_check_none(name);
 	pgm_store_delete_migration(name);
 	PG_RETURN_TEXT_P(cstring_to_text("unregistered"));
 }

@@ -32,6 +32,8 @@ problem_text(const PgmGraph *graph, const PgmNode *node)
 
 	if (node->applied)
 		return NULL;
+	if (node->migration->run_state != NULL)
+		return node->migration->run_reason[0] == '\0' ? NULL : node->migration->run_reason;
 	switch (pgm_graph_problem(graph, node, &other))
 	{
 		case PGM_PROBLEM_NONE:
@@ -45,8 +47,6 @@ problem_text(const PgmGraph *graph, const PgmNode *node)
 		case PGM_PROBLEM_OUT_OF_ORDER:
 			return psprintf("out of order: \"%s\" is already applied", other);
 	}
-	if (!node->migration->transactional)
-		return pstrdup("cannot run in a transaction");
 	if (!pgm_rights_trusts(&node->migration->author))
 		return psprintf("registered by role \"%s\", whose code must not run as yours",
 						node->migration->author.name);
@@ -64,7 +64,7 @@ put_row(FunctionCallInfo fcinfo, const PgmGraph *graph, const PgmNode *node)
 	bool		nulls[8] = {false};
 
 	values[0] = CStringGetTextDatum(m->name);
-	values[1] = CStringGetTextDatum(pgm_state_name(m->state));
+	values[1] = CStringGetTextDatum(m->run_state != NULL ? m->run_state : pgm_state_name(m->state));
 	values[2] = CStringGetTextDatum(pgm_kind_name(m->kind));
 	nulls[3] = nulls[4] = nulls[5] = m->applied_by == NULL;
 	if (m->applied_by != NULL)

@@ -18,18 +18,9 @@
 #include "api/api.h"
 #include "base/args.h"
 #include "base/relation.h"
-#include "plan/plan.h"
+#include "online/online.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_steps);
-
-static const char *const hold_names[] = {
-	[PGM_HOLD_BRIEF] = "no time",
-	[PGM_HOLD_WAIT] = "wait",
-	[PGM_HOLD_SCAN] = "scan",
-	[PGM_HOLD_BUILD] = "build",
-	[PGM_HOLD_BATCHES] = "batches",
-	[PGM_HOLD_REWRITE] = "rewrite",
-};
 
 /* Bytes that are read or written meanwhile; 0 where that is no matter of size. */
 static int64
@@ -50,7 +41,7 @@ put_line(FunctionCallInfo fcinfo, const PgmPlanStep *step, const PgmPlanLine *li
 	values[0] = Int32GetDatum(step->statement->number);
 	values[1] = Int32GetDatum(step->number);
 	values[2] = Int32GetDatum(step->statement->line);
-	values[3] = CStringGetTextDatum(OidIsValid(step->filled) ? "BACKFILL" : line->kind);
+	values[3] = CStringGetTextDatum(OidIsValid(step->filled) ? PGM_KIND_BACKFILL : line->kind);
 	nulls[4] = nulls[5] = nulls[7] = !OidIsValid(line->relid);
 	if (OidIsValid(line->relid))
 	{
@@ -58,9 +49,9 @@ put_line(FunctionCallInfo fcinfo, const PgmPlanStep *step, const PgmPlanLine *li
 		values[5] = CStringGetTextDatum(GetLockmodeName(DEFAULT_LOCKMETHOD, line->mode));
 		values[7] = Int64GetDatum(bytes_of(step, line->relid));
 	}
-	nulls[6] = step->hold == PGM_HOLD_UNKNOWN;
+	nulls[6] = pgm_online_hold_name(step->hold) == NULL;
 	if (!nulls[6])
-		values[6] = CStringGetTextDatum(hold_names[step->hold]);
+		values[6] = CStringGetTextDatum(pgm_online_hold_name(step->hold));
 	nulls[8] = step->why == NULL;
 	if (step->why != NULL)
 		values[8] = CStringGetTextDatum(step->why);

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "api/api.h"
+#include "api/run.h"
 #include "atomic/atomic.h"
 #include "base/args.h"
 #include "base/extension.h"
@@ -85,12 +86,16 @@ pgmigrate_rollback(PG_FUNCTION_ARGS)
 	char	   *name;
 	int64		waited_ms;
 	PgmGraph   *graph;
+	PgmOnlineRun *run;
 
 	pgm_args_check_count(fcinfo, 1);
 	PreventCommandIfReadOnly("migrate.rollback()");
 	name = pgm_args_text(fcinfo, 0, "name");
 
 	waited_ms = pgm_extension_lock();
+	run = pgm_run_open(name);
+	if (run != NULL)
+		PG_RETURN_TEXT_P(cstring_to_text(pgm_run_undo(run)));
 	graph = pgm_queue_graph_for_run();
 	undo(list_make1(find_applied(graph, name)), waited_ms);
 	PG_RETURN_TEXT_P(cstring_to_text("rolled_back"));

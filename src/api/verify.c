@@ -19,9 +19,9 @@
 #include "utils/memutils.h"
 
 #include "api/api.h"
-#include "atomic/atomic.h"
 #include "base/args.h"
 #include "base/rights.h"
+#include "exec/exec.h"
 #include "plan/plan.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_verify_one);

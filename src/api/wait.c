@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * wait.c
- *	  migrate.wait(): wait until a backfill has ended
+ *	  migrate.wait(): wait until an online run or a backfill has ended
  *
  * A procedure, since a function would keep its snapshot while it waits, and that
  * would keep what it waits for from making progress.  Each look is a transaction
@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -26,6 +27,7 @@
 #include "api/limits.h"
 #include "base/args.h"
 #include "base/wait.h"
+#include "store/online.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_wait);
 
@@ -33,57 +35,103 @@ PG_FUNCTION_INFO_V1(pgmigrate_wait);
 #define LOOK_MS		100
 #define TELL_MS		1000
 
+/* What is waited for. */
+typedef struct Awaited
+{
+	bool		is_run;
+	int64		id;
+	char	   *told;			/* the last line that was */
+} Awaited;
+
 /*
- * Tell where the job is, if that has changed.
+ * The run of a migration that has not ended, or else a backfill.  One that ended
+ * a moment ago counts too: the last run of the migration.
+ */
+static Awaited
+find_awaited(FunctionCallInfo fcinfo)
+{
+	Awaited		awaited = {0};
+
+	if (get_fn_expr_argtype(fcinfo->flinfo, 0) != INT8OID)
+		awaited.id = pgm_store_find_last_run(pgm_args_text(fcinfo, 0, "name"));
+	awaited.is_run = awaited.id != 0;
+	if (!awaited.is_run)
+		awaited.id = pgm_job_argument(fcinfo);
+	return awaited;
+}
+
+/*
+ * Tell where it is, if that has changed.
  */
 static void
-tell_progress(int64 id, char **told)
+tell_progress(Awaited *awaited)
 {
-	char	   *line = pgm_store_progress_line(id);
+	char	   *line = awaited->is_run ? pgm_store_run_progress_line(awaited->id) :
+		pgm_store_progress_line(awaited->id);
 
-	if (line == NULL || (*told != NULL && strcmp(line, *told) == 0))
+	if (line == NULL || (awaited->told != NULL && strcmp(line, awaited->told) == 0))
 		return;
 	ereport(NOTICE, (errmsg_internal("%s", line)));
-	if (*told != NULL)
-		pfree(*told);
-	*told = MemoryContextStrdup(PortalContext, line);
+	if (awaited->told != NULL)
+		pfree(awaited->told);
+	awaited->told = MemoryContextStrdup(PortalContext, line);
 }
 
 static void
-report_end(const PgmJob *job, const char *how)
+report_end(const char *what, const char *how, const char *reason)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("backfill \"%s\" %s", job->name, how),
-			 job->reason[0] != '\0' ? errdetail("The reason is: %s.", job->reason) : 0));
+			 errmsg("%s %s", what, how),
+			 reason[0] != '\0' ? errdetail("The reason is: %s.", reason) : 0));
 }
 
 /*
- * Return when the job is done; throw if it ended otherwise.
+ * True when something in this state is done; throws if it ended otherwise.
  */
 static bool
-has_ended(int64 id)
+has_ended(PgmJobState state, const char *what, const char *reason)
 {
-	const bool	for_update = true;
-	PgmJob	   *job = pgm_job_fetch(id, !for_update);
-
-	switch (job->state)
+	switch (state)
 	{
 		case PGM_JOB_DONE:
 			return true;
 		case PGM_JOB_FAILED:
-			report_end(job, "has failed");
+			report_end(what, "has failed", reason);
 			break;
 		case PGM_JOB_CANCELLED:
-			report_end(job, "was cancelled");
+			report_end(what, "was cancelled", reason);
 			break;
 		case PGM_JOB_SUSPENDED:
-			report_end(job, "was suspended");
+			report_end(what, "was suspended", reason);
 			break;
 		default:
 			break;
 	}
 	return false;
+}
+
+static bool
+is_over(const Awaited *awaited)
+{
+	const bool	for_update = true;
+
+	if (awaited->is_run)
+	{
+		PgmOnlineRun *run = pgm_store_fetch_online_run(awaited->id, !for_update);
+
+		if (run == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("run " INT64_FORMAT " does not exist any more", awaited->id)));
+		return has_ended(run->state, psprintf("run of migration \"%s\"", run->migration), run->reason);
+	}
+	else
+	{
+		PgmJob	   *job = pgm_job_fetch(awaited->id, !for_update);
+
+		return has_ended(job->state, psprintf("backfill \"%s\"", job->name), job->reason);
+	}
 }
 
 static TimestampTz
@@ -108,8 +156,7 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 	TimestampTz deadline;
 	TimestampTz tell_next = GetCurrentTimestamp();
 	MemoryContext cxt;
-	char	   *told = NULL;
-	int64		id;
+	Awaited		awaited;
 	bool		ended;
 
 	pgm_args_check_count(fcinfo, 2);
@@ -117,7 +164,7 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 	deadline = read_deadline(fcinfo);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	id = pgm_job_argument(fcinfo);
+	awaited = find_awaited(fcinfo);
 	PopActiveSnapshot();
 	cxt = AllocSetContextCreate(PortalContext, "pgmigrate wait", ALLOCSET_SMALL_SIZES);
 	for (;;)
@@ -127,10 +174,10 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 
 		MemoryContextReset(cxt);
 		PushActiveSnapshot(GetTransactionSnapshot());
-		ended = has_ended(id);
+		ended = is_over(&awaited);
 		if (ended || now >= tell_next)
 		{
-			tell_progress(id, &told);
+			tell_progress(&awaited);
 			tell_next = TimestampTzPlusMilliseconds(now, TELL_MS);
 		}
 		PopActiveSnapshot();
@@ -141,8 +188,9 @@ pgmigrate_wait(PG_FUNCTION_ARGS)
 		if (now >= deadline)
 			ereport(ERROR,
 					(errcode(ERRCODE_QUERY_CANCELED),
-					 errmsg("backfill " INT64_FORMAT " has not ended in the time given", id),
-					 errhint("See migrate.progress.")));
+					 errmsg("%s " INT64_FORMAT " has not ended in the time given",
+							awaited.is_run ? "run" : "backfill", awaited.id),
+					 errhint("See %s.", awaited.is_run ? "migrate.run_progress" : "migrate.progress")));
 		pgm_wait_ms(LOOK_MS);
 	}
 	SPI_finish();

@@ -11,30 +11,7 @@
 #ifndef PGM_ATOMIC_H
 #define PGM_ATOMIC_H
 
-#include "base/subxact.h"
-#include "script/script.h"
-#include "store/store.h"
-
-/* attempt.c */
-typedef void (*PgmAttemptFailed) (void *arg, double lost_ms);
-
-extern void pgm_attempt_run(PgmSubxactBody body, PgmAttemptFailed failed, void *arg);
-
-/* execute.c */
-typedef struct PgmExecution
-{
-	const PgmScript *script;
-	bool		confined;		/* must not become another user */
-	const PgmStatement *current;	/* the last one that was begun */
-	List	   *statements;		/* of PgmRunStatement *, what was done */
-	int64		rows;
-	int64		wal_bytes;
-} PgmExecution;
-
-extern void pgm_execute_part(PgmExecution *execution, PgmPart part);
-
-/* look.c */
-extern void pgm_look(PgmExecution *execution, PgmPart part);
+#include "exec/exec.h"
 
 /* run.c */
 typedef enum PgmAction

@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -42,22 +41,6 @@ static const char *const action_names[] = {
 };
 
 /*
- * Never stand in line for longer than pgmigrate.lock_timeout, unless the
- * session is even less patient.
- */
-static void
-limit_lock_wait(void)
-{
-	char		value[32];
-
-	if (pgm_lock_timeout == 0 || (LockTimeout > 0 && LockTimeout <= pgm_lock_timeout))
-		return;
-	snprintf(value, sizeof(value), "%d", pgm_lock_timeout);
-	(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
  * Run the parts of a script that the action calls for.
  */
 static void
@@ -66,7 +49,7 @@ execute_action(PgmExecution *execution, PgmAction action)
 	const bool	keep_settings = false;
 	int			guc_level = NewGUCNestLevel();
 
-	limit_lock_wait();
+	pgm_execute_limit_lock_wait();
 	if (action == PGM_ACTION_ROLLBACK)
 		pgm_execute_part(execution, PGM_PART_DOWN);
 	else

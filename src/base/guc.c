@@ -24,6 +24,7 @@
 
 int			pgm_lock_timeout = 50;
 int			pgm_lock_retries = 60;
+int			pgm_online_threshold = 8192;
 int			pgm_out_of_order = PGM_OUT_OF_ORDER_ERROR;
 bool		pgm_verify_on_apply = true;
 
@@ -83,6 +84,14 @@ define_run_settings(void)
 							 PGM_OUT_OF_ORDER_ERROR, out_of_order_options,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.online_threshold",
+							"Sets the size of a table from which on a statement that holds others up runs online.",
+							"Smaller tables are changed in the caller's transaction.",
+							&pgm_online_threshold,
+							8192, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 
 	DefineCustomBoolVariable("pgmigrate.verify_on_apply",
 							 "Runs a migration's verify part right after its up part.",
@@ -296,6 +305,39 @@ pgm_guc_save_meaning(void)
 		settings = lappend(settings, GetConfigOptionByName(meaning_settings[i], NULL, missing_ok));
 	}
 	return settings;
+}
+
+/* Settings that a run takes along from the session that asked for it. */
+static const char *const run_settings[] = {
+	"pgmigrate.lock_timeout", "pgmigrate.online_threshold", "pgmigrate.verify_on_apply"
+};
+
+/*
+ * The same, and those that an online run goes by.
+ */
+List *
+pgm_guc_save_for_run(void)
+{
+	const bool	missing_ok = false;
+	List	   *settings = pgm_guc_save_meaning();
+
+	for (int i = 0; i < lengthof(run_settings); i++)
+	{
+		settings = lappend(settings, pstrdup(run_settings[i]));
+		settings = lappend(settings, GetConfigOptionByName(run_settings[i], NULL, missing_ok));
+	}
+	return settings;
+}
+
+/*
+ * Have such settings from now on, if the transaction commits.
+ */
+void
+pgm_guc_set_for_session(List *settings)
+{
+	for (int i = 0; i + 1 < list_length(settings); i += 2)
+		(void) set_config_option((char *) list_nth(settings, i), (char *) list_nth(settings, i + 1),
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 }
 
 /*

@@ -22,6 +22,7 @@ typedef enum PgmOutOfOrder
 
 extern int	pgm_lock_timeout;
 extern int	pgm_lock_retries;
+extern int	pgm_online_threshold;
 extern int	pgm_out_of_order;
 extern bool pgm_verify_on_apply;
 
@@ -48,5 +49,7 @@ extern void pgm_guc_define(void);
 extern void pgm_guc_pin_search_path(void);
 extern List *pgm_guc_save_meaning(void);
 extern void pgm_guc_restore_meaning(List *settings);
+extern List *pgm_guc_save_for_run(void);
+extern void pgm_guc_set_for_session(List *settings);
 
 #endif							/* PGM_GUC_H */

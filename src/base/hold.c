@@ -27,6 +27,7 @@
 
 #define CLASS_LANE	20771
 #define CLASS_SLOT	20772
+#define CLASS_RUN	20773
 
 static const bool session_lock = true;
 static const bool dont_wait = true;
@@ -168,4 +169,43 @@ pgm_hold_free_slots(int slots)
 	}
 	free_locks(data);
 	return slots - taken;
+}
+
+static void
+set_run_tag(LOCKTAG *tag, int64 run)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) ((uint64) run >> 32), (uint32) run, CLASS_RUN);
+}
+
+/*
+ * Take a run, if nobody has it, for the life of the process.
+ */
+bool
+pgm_hold_run(int64 run)
+{
+	LOCKTAG		tag;
+
+	set_run_tag(&tag, run);
+	return LockAcquire(&tag, ExclusiveLock, session_lock, dont_wait) == LOCKACQUIRE_OK;
+}
+
+/*
+ * The process that works on a run, 0 if there is none.
+ */
+int
+pgm_hold_run_pid(int64 run)
+{
+	LockData   *data = GetLockStatusData();
+	LOCKTAG		tag;
+	int			pid = 0;
+
+	set_run_tag(&tag, run);
+	for (int i = 0; i < data->nelements && pid == 0; i++)
+	{
+		if (memcmp(&data->locks[i].locktag, &tag, sizeof(LOCKTAG)) == 0 &&
+			data->locks[i].holdMask != 0)
+			pid = data->locks[i].pid;
+	}
+	free_locks(data);
+	return pid;
 }

@@ -82,6 +82,17 @@ pgm_worker_start(const char *function, const char *type, const PgmWorkerArgs *ar
 }
 
 /*
+ * The same for one that works on a backfill or a run.
+ */
+bool
+pgm_worker_start_job(const PgmWorkerArgs *args)
+{
+	if (args->is_run)
+		return pgm_worker_start("pgmigrate_run_main", "pgmigrate run", args);
+	return pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", args);
+}
+
+/*
  * Can a worker act as a role?  False if the role is gone.  Where the server
  * cannot connect as a role that may not log in, the worker has to connect as
  * superuser and be pinned to the role.
@@ -134,6 +145,40 @@ signal_lanes(int64 job, int cancel_from)
 }
 
 /*
+ * Wake who works on a run, and cancel its statement if so told.
+ */
+static void
+signal_run(int64 run, bool cancel)
+{
+	int			pid = pgm_hold_run_pid(run);
+	PGPROC	   *proc = pid == 0 ? NULL : BackendPidGetProc(pid);
+
+	if (proc == NULL)
+		return;
+	if (cancel)
+		(void) kill(pid, SIGINT);
+	SetLatch(&proc->procLatch);
+}
+
+static void
+warn_no_worker(const PgmWorkerArgs *args)
+{
+	if (args->is_run)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("run " INT64_FORMAT " waits, since no background worker can be started",
+						args->job),
+				 errhint("Consider increasing max_worker_processes, and use migrate.resume().")));
+	else
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("backfill " INT64_FORMAT " waits, since no background worker can be started",
+						args->job),
+				 errhint("Consider increasing max_worker_processes, or use CALL migrate.finish(" INT64_FORMAT ").",
+						 args->job)));
+}
+
+/*
  * Nothing here may throw: the transaction is committed, and an error would be a
  * panic.
  */
@@ -145,23 +190,23 @@ do_action(const Action *action, int64 *warned)
 		case ACTION_START:
 			pgm_shared_set_pending(MyDatabaseId, true);
 			pgm_shared_wake_launcher();
-			if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &action->args) &&
-				*warned != action->args.job)
+			if (!pgm_worker_start_job(&action->args) && *warned != action->args.job)
 			{
 				*warned = action->args.job;
-				ereport(WARNING,
-						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						 errmsg("backfill " INT64_FORMAT " waits, since no background worker can be started",
-								action->args.job),
-						 errhint("Consider increasing max_worker_processes, or use CALL migrate.finish(" INT64_FORMAT ").",
-								 action->args.job)));
+				warn_no_worker(&action->args);
 			}
 			break;
 		case ACTION_WAKE:
-			signal_lanes(action->args.job, INT_MAX);
+			if (action->args.is_run)
+				signal_run(action->args.job, false);
+			else
+				signal_lanes(action->args.job, INT_MAX);
 			break;
 		case ACTION_STOP:
-			signal_lanes(action->args.job, 1);
+			if (action->args.is_run)
+				signal_run(action->args.job, true);
+			else
+				signal_lanes(action->args.job, 1);
 			break;
 		case ACTION_CANCEL:
 			signal_lanes(action->args.job, 0);
@@ -215,7 +260,7 @@ at_end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransacti
 }
 
 static void
-add_action(ActionKind kind, int64 job, Oid role, bool pinned)
+add_action(ActionKind kind, bool is_run, int64 job, Oid role, bool pinned)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 	Action	   *action = palloc0(sizeof(Action));
@@ -231,16 +276,17 @@ add_action(ActionKind kind, int64 job, Oid role, bool pinned)
 	action->args.database = MyDatabaseId;
 	action->args.role = role;
 	action->args.job = job;
+	action->args.is_run = is_run;
 	action->args.pinned = pinned;
 	actions = lappend(actions, action);
 	MemoryContextSwitchTo(old);
 }
 
 /*
- * What this transaction has asked to be started for a job is not wanted any more.
+ * What this transaction has asked to be started is not wanted any more.
  */
 static void
-forget_starts(int64 job)
+forget_starts(bool is_run, int64 job)
 {
 	ListCell   *lc;
 
@@ -248,38 +294,40 @@ forget_starts(int64 job)
 	{
 		Action	   *action = (Action *) lfirst(lc);
 
-		if (action->kind == ACTION_START && action->args.job == job)
+		if (action->kind == ACTION_START && action->args.is_run == is_run &&
+			action->args.job == job)
 			actions = foreach_delete_current(actions, lc);
 	}
 }
 
 /*
- * When this transaction commits, start a worker for a job.
+ * When this transaction commits, start a worker for a backfill.
  */
 void
 pgm_worker_start_at_commit(int64 job, Oid role, bool pinned)
 {
-	add_action(ACTION_START, job, role, pinned);
+	add_action(ACTION_START, false, job, role, pinned);
 }
 
 /*
- * When this transaction commits, have those who work on a job look at its row.
+ * When this transaction commits, have those who work on a backfill look at its
+ * row.
  */
 void
 pgm_worker_wake_at_commit(int64 job)
 {
-	add_action(ACTION_WAKE, job, InvalidOid, false);
+	add_action(ACTION_WAKE, false, job, InvalidOid, false);
 }
 
 /*
  * The same, and end the statements that workers are in: they are done again when
- * the job goes on.
+ * the backfill goes on.
  */
 void
 pgm_worker_stop_at_commit(int64 job)
 {
-	forget_starts(job);
-	add_action(ACTION_STOP, job, InvalidOid, false);
+	forget_starts(false, job);
+	add_action(ACTION_STOP, false, job, InvalidOid, false);
 }
 
 /*
@@ -288,6 +336,29 @@ pgm_worker_stop_at_commit(int64 job)
 void
 pgm_worker_cancel_at_commit(int64 job)
 {
-	forget_starts(job);
-	add_action(ACTION_CANCEL, job, InvalidOid, false);
+	forget_starts(false, job);
+	add_action(ACTION_CANCEL, false, job, InvalidOid, false);
+}
+
+/*
+ * The same for a run: start its worker, have it look at the run's row, end its
+ * statement.
+ */
+void
+pgm_worker_start_run_at_commit(int64 run, Oid role, bool pinned)
+{
+	add_action(ACTION_START, true, run, role, pinned);
+}
+
+void
+pgm_worker_wake_run_at_commit(int64 run)
+{
+	add_action(ACTION_WAKE, true, run, InvalidOid, false);
+}
+
+void
+pgm_worker_stop_run_at_commit(int64 run)
+{
+	forget_starts(true, run);
+	add_action(ACTION_STOP, true, run, InvalidOid, false);
 }

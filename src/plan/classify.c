@@ -186,10 +186,10 @@ pgm_classify_check_part(const PgmScript *script, PgmPart part)
 						   statement->number, pgm_script_part_name(part), statement->line,
 						   GetCommandTagName(CreateCommandTag(statement->raw->stmt))),
 				 script->name == NULL ? errhint("Use the form that can run in a transaction.") :
-				 errhint("Use the form that can run in a transaction, or run the statement by hand and record it with migrate.resolve().")));
+				 errhint("Use the form that can run in a transaction, or run the migration online.")));
 	if (part == PGM_PART_UP && script->mode == PGM_MODE_ONLINE)
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s asks for an online run, which is not supported yet", pgm_script_subject(script)),
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s asks for an online run", pgm_script_subject(script)),
 				 errhint("Take the option off the \"-- migrate:up\" marker to run it in a transaction.")));
 }

@@ -26,6 +26,24 @@
 
 #include "plan/online.h"
 
+static const char *const hold_names[] = {
+	[PGM_HOLD_BRIEF] = "no time",
+	[PGM_HOLD_WAIT] = "wait",
+	[PGM_HOLD_SCAN] = "scan",
+	[PGM_HOLD_BUILD] = "build",
+	[PGM_HOLD_BATCHES] = "batches",
+	[PGM_HOLD_REWRITE] = "rewrite",
+};
+
+/*
+ * What a hold is called, NULL if it is not known.
+ */
+const char *
+pgm_online_hold_name(PgmHold hold)
+{
+	return hold_names[hold];
+}
+
 /*
  * A table with rows on disk that others can see; InvalidOid if it is none.
  */
@@ -157,6 +175,29 @@ take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted,
 }
 
 /*
+ * The steps of a statement, one at least.
+ */
+static List *
+steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, bool rewrites)
+{
+	List	   *steps = take_apart(script, statement, trusted, rewrites);
+	int			number = 0;
+	ListCell   *lc;
+
+	foreach(lc, steps)
+		((PgmPlanStep *) lfirst(lc))->composed = true;
+	if (steps == NIL)
+		pgm_online_add(&steps, PGM_HOLD_FOUND, NULL,
+					   pnstrdup(script->sql + statement->location, statement->length));
+	foreach(lc, steps)
+	{
+		((PgmPlanStep *) lfirst(lc))->statement = statement;
+		((PgmPlanStep *) lfirst(lc))->number = ++number;
+	}
+	return steps;
+}
+
+/*
  * All steps, each with the statement that it comes from.
  */
 static List *
@@ -168,21 +209,10 @@ all_steps(const PgmScript *script, bool trusted)
 
 	foreach(lc, pgm_script_statements(script, PGM_PART_UP))
 	{
-		PgmStatement *statement = (PgmStatement *) lfirst(lc);
-		List	   *steps = take_apart(script, statement, trusted,
-									   bms_is_member(statement->number, rewriting));
-		int			number = 0;
-		ListCell   *step;
+		const PgmStatement *statement = (PgmStatement *) lfirst(lc);
 
-		if (steps == NIL)
-			pgm_online_add(&steps, PGM_HOLD_FOUND, NULL,
-						   pnstrdup(script->sql + statement->location, statement->length));
-		foreach(step, steps)
-		{
-			((PgmPlanStep *) lfirst(step))->statement = statement;
-			((PgmPlanStep *) lfirst(step))->number = ++number;
-		}
-		all = list_concat(all, steps);
+		all = list_concat(all, steps_of(script, statement, trusted,
+										bms_is_member(statement->number, rewriting)));
 	}
 	return all;
 }
@@ -216,13 +246,11 @@ find_hold(PgmPlanStep *step, const PgmPlanLine *line)
 }
 
 /*
- * The online plan of a script's up part: steps, each with the relations that it
- * locks.  "trusted" is as in pgm_effects_of().
+ * Add to each step the relations that it locks.
  */
-List *
-pgm_online_plan(const PgmScript *script, bool trusted)
+static void
+find_lines(const PgmScript *script, List *steps, bool trusted)
 {
-	List	   *steps = all_steps(script, trusted);
 	ListCell   *lc;
 
 	foreach(lc, pgm_effects_of(as_script(script, steps), trusted))
@@ -239,5 +267,53 @@ pgm_online_plan(const PgmScript *script, bool trusted)
 			line->mode = RowExclusiveLock;
 		}
 	}
+}
+
+/*
+ * The online plan of a script's up part: steps, each with the relations that it
+ * locks.  "trusted" is as in pgm_effects_of().
+ */
+List *
+pgm_online_plan(const PgmScript *script, bool trusted)
+{
+	List	   *steps = all_steps(script, trusted);
+
+	find_lines(script, steps, trusted);
 	return steps;
+}
+
+/*
+ * The same for one statement of it, when all that comes before it is done.
+ */
+List *
+pgm_online_plan_statement(const PgmScript *script, PgmStatement *statement, bool trusted)
+{
+	List	   *whole = NIL;
+	List	   *steps;
+
+	pgm_online_add(&whole, PGM_HOLD_FOUND, NULL,
+				   pnstrdup(script->sql + statement->location, statement->length));
+	steps = steps_of(script, statement, trusted,
+					 !bms_is_empty(pgm_online_rewriting(script, whole, trusted)));
+	find_lines(script, steps, trusted);
+	return steps;
+}
+
+/*
+ * A step, or any other command, as the one statement of a script of its own, for
+ * which a statement of the original stands in errors.
+ */
+PgmScript *
+pgm_online_script_of(const PgmScript *original, const char *sql, int number, int line,
+					 PgmStatement **statement)
+{
+	List	   *steps = NIL;
+	PgmScript  *script;
+
+	pgm_online_add(&steps, PGM_HOLD_FOUND, NULL, pstrdup(sql));
+	script = as_script(original, steps);
+	*statement = (PgmStatement *) linitial(pgm_script_statements(script, PGM_PART_UP));
+	(*statement)->number = number;
+	(*statement)->line = line;
+	return script;
 }

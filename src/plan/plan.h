@@ -155,11 +155,17 @@ typedef struct PgmPlanStep
 	char	   *sql;
 	PgmHold		hold;
 	const char *why;			/* or NULL if it is the statement itself */
+	bool		composed;		/* does it take the statement's place? */
 	Oid			filled;			/* table of a backfill */
 	List	   *lines;			/* of PgmPlanLine * */
 } PgmPlanStep;
 
 /* online.c */
+extern const char *pgm_online_hold_name(PgmHold hold);
 extern List *pgm_online_plan(const PgmScript *script, bool trusted);
+extern List *pgm_online_plan_statement(const PgmScript *script, PgmStatement *statement,
+									   bool trusted);
+extern PgmScript *pgm_online_script_of(const PgmScript *original, const char *sql, int number,
+									   int line, PgmStatement **statement);
 
 #endif							/* PGM_PLAN_H */

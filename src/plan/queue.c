@@ -111,17 +111,6 @@ check_apply(const PgmGraph *graph, const PgmNode *node)
 			report_out_of_order(name, other);
 			break;
 	}
-
-	if (!node->migration->transactional)
-	{
-		const bool	for_update = false;
-		PgmMigration *full = pgm_store_fetch_migration(name, for_update);
-
-		if (full == NULL)
-			pgm_store_report_gone(name);
-		pgm_classify_check_part(pgm_script_read(name, full->script, full->conforming_strings),
-								PGM_PART_UP);
-	}
 }
 
 /*

@@ -42,14 +42,14 @@ CREATE TABLE migrate.run (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	migration text COLLATE pg_catalog."C",
 	action text NOT NULL CHECK (action IN ('apply', 'rollback', 'resolve', 'baseline', 'compensate')),
-	outcome text NOT NULL CHECK (outcome IN ('succeeded', 'failed')),
+	outcome text NOT NULL CHECK (outcome IN ('open', 'succeeded', 'failed', 'cancelled')),
 	session_username text NOT NULL,
 	current_username text NOT NULL,
 	application_name text NOT NULL,
 	client_addr inet,
 	pid integer NOT NULL,
 	started_at timestamptz NOT NULL,
-	finished_at timestamptz NOT NULL,
+	finished_at timestamptz,
 	lock_wait_ms double precision NOT NULL,
 	rows bigint NOT NULL,
 	wal_bytes bigint NOT NULL,
@@ -64,14 +64,14 @@ COMMENT ON TABLE migrate.run IS 'every run: an attempt to apply, roll back or pu
 COMMENT ON COLUMN migrate.run.id IS 'number of the run, in order';
 COMMENT ON COLUMN migrate.run.migration IS 'name of the migration, NULL for a compensation';
 COMMENT ON COLUMN migrate.run.action IS 'apply, rollback, resolve, baseline or compensate';
-COMMENT ON COLUMN migrate.run.outcome IS 'succeeded or failed';
+COMMENT ON COLUMN migrate.run.outcome IS 'open, succeeded, failed or cancelled';
 COMMENT ON COLUMN migrate.run.session_username IS 'session user';
 COMMENT ON COLUMN migrate.run.current_username IS 'role the statements ran as';
 COMMENT ON COLUMN migrate.run.application_name IS 'application_name of the session';
 COMMENT ON COLUMN migrate.run.client_addr IS 'address of the client, NULL for a Unix-domain socket';
 COMMENT ON COLUMN migrate.run.pid IS 'process ID of the server process';
 COMMENT ON COLUMN migrate.run.started_at IS 'when the try that succeeded began';
-COMMENT ON COLUMN migrate.run.finished_at IS 'when it ended';
+COMMENT ON COLUMN migrate.run.finished_at IS 'when it ended, NULL while it is open';
 COMMENT ON COLUMN migrate.run.lock_wait_ms IS 'time lost to locks: waits, and tries that were given up';
 COMMENT ON COLUMN migrate.run.rows IS 'rows that its statements processed';
 COMMENT ON COLUMN migrate.run.wal_bytes IS 'WAL that its statements wrote, in bytes';

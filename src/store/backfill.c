@@ -82,17 +82,14 @@ pgm_store_read_job(int row)
 	return job;
 }
 
-/*
- * Tell everybody who listens on channel "migrate" what state a job is in, when
- * the transaction commits.
- */
-void
-pgm_store_notify_state(int64 id, const char *name, PgmJobState state, const char *reason)
+static void
+notify(const char *what, int64 id, const char *label, const char *name, PgmJobState state,
+	   const char *reason)
 {
 	StringInfoData payload;
 
 	initStringInfo(&payload);
-	appendStringInfo(&payload, "{\"backfill\":" INT64_FORMAT ",\"name\":", id);
+	appendStringInfo(&payload, "{\"%s\":" INT64_FORMAT ",\"%s\":", what, id, label);
 	escape_json(&payload, name);
 	appendStringInfoString(&payload, ",\"state\":");
 	escape_json(&payload, pgm_job_state_name(state));
@@ -100,6 +97,25 @@ pgm_store_notify_state(int64 id, const char *name, PgmJobState state, const char
 	escape_json(&payload, pnstrdup(reason, pg_mbcliplen(reason, strlen(reason), 1000)));
 	appendStringInfoChar(&payload, '}');
 	Async_Notify("migrate", payload.data);
+}
+
+/*
+ * Tell everybody who listens on channel "migrate" what state a job is in, when
+ * the transaction commits.
+ */
+void
+pgm_store_notify_state(int64 id, const char *name, PgmJobState state, const char *reason)
+{
+	notify("backfill", id, "name", name, state, reason);
+}
+
+/*
+ * The same about an online run.
+ */
+void
+pgm_store_notify_run(int64 id, const char *migration, PgmJobState state, const char *reason)
+{
+	notify("run", id, "migration", migration, state, reason);
 }
 
 static void

@@ -157,6 +157,8 @@ extern void pgm_store_set_job_due(int64 id, TimestampTz due_at, const char *reas
 extern void pgm_store_set_job_here(const PgmJob *job);
 extern void pgm_store_set_limits(const PgmJob *job);
 extern char *pgm_store_progress_line(int64 id);
+extern void pgm_store_notify_run(int64 id, const char *migration, PgmJobState state,
+								 const char *reason);
 extern bool pgm_store_has_open_jobs(void);
 extern bool pgm_store_is_job_waiting(int64 id, int priority);
 extern List *pgm_store_fetch_due_jobs(void);

@@ -37,7 +37,8 @@ enum
 	/* of one migration */
 	COL_SCRIPT, COL_DESCRIPTION, COL_SOURCE,
 	/* of the overview */
-	COL_APPLIED_AT = COL_SCRIPT, COL_APPLIED_BY, COL_DURATION
+	COL_APPLIED_AT = COL_SCRIPT, COL_APPLIED_BY, COL_DURATION,
+	COL_RUN_STATE, COL_RUN_REASON
 };
 
 /*
@@ -150,8 +151,10 @@ pgm_store_fetch_overview(int *count)
 {
 	static PgmQuery query = {
 		"SELECT " MIGRATION_COLUMNS ", r.started_at, r.current_username,"
-		" (extract(epoch FROM r.finished_at - r.started_at) * 1000)::float8"
+		" (extract(epoch FROM r.finished_at - r.started_at) * 1000)::float8, o.state, o.reason"
 		" FROM migrate.migration m LEFT JOIN migrate.run r ON r.id = m.applied_run"
+		" LEFT JOIN migrate.online_run o ON o.migration = m.name"
+		" AND o.state NOT IN ('done', 'cancelled')"
 		" ORDER BY m.name",
 		SPI_OK_SELECT, 0, {0}
 	};
@@ -169,6 +172,8 @@ pgm_store_fetch_overview(int *count)
 		Datum		value;
 
 		rows[i] = read_row(i);
+		rows[i]->run_state = pgm_query_text(i, COL_RUN_STATE);
+		rows[i]->run_reason = pgm_query_text(i, COL_RUN_REASON);
 		value = pgm_query_datum(i, COL_APPLIED_AT, &isnull);
 		if (isnull)
 			continue;

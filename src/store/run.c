@@ -68,7 +68,8 @@ insert_statements(int64 run_id, List *statements)
 }
 
 /*
- * Add a run that succeeded, with its statements; returns its id.  Called by the
+ * Add a run that succeeded, or one that has no end yet, with its statements;
+ * returns its id.  Called by the
  * session that ran it, as the role that ran it.
  */
 int64
@@ -78,7 +79,7 @@ pgm_store_insert_run(const PgmRun *run)
 		"INSERT INTO migrate.run (migration, action, outcome, session_username,"
 		" current_username, application_name, client_addr, pid, started_at, finished_at,"
 		" lock_wait_ms, rows, wal_bytes, tries, checksum, note)"
-		" VALUES ($1, $2, 'succeeded', session_user, $3,"
+		" VALUES ($1, $2, CASE WHEN $5 IS NULL THEN 'open' ELSE 'succeeded' END, session_user, $3,"
 		" current_setting('application_name'), inet_client_addr(), pg_backend_pid(),"
 		" $4, $5, $6, $7, $8, $9, $10, $11)"
 		" RETURNING id",
@@ -97,6 +98,7 @@ pgm_store_insert_run(const PgmRun *run)
 	values[2] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), missing_ok));
 	values[3] = TimestampTzGetDatum(run->started_at);
 	values[4] = TimestampTzGetDatum(run->finished_at);
+	nulls[4] = run->finished_at == 0 ? 'n' : ' ';
 	values[5] = Float8GetDatum(run->lock_wait_ms);
 	values[6] = Int64GetDatum(run->rows);
 	values[7] = Int64GetDatum(run->wal_bytes);
@@ -111,4 +113,31 @@ pgm_store_insert_run(const PgmRun *run)
 		insert_statements(id, run->statements);
 	pgm_query_end(&scope);
 	return id;
+}
+
+/*
+ * Add the statements of a run that went step by step, each as the sum of its
+ * steps.
+ */
+void
+pgm_store_add_run_statements(int64 run)
+{
+	static PgmQuery query = {
+		"INSERT INTO migrate.run_statement"
+		" (run_id, part, number, line, command, duration_ms, rows, wal_bytes, sql)"
+		" SELECT s.run_id, 'up', s.statement, min(s.line),"
+		" (array_agg(s.kind ORDER BY s.number))[1],"
+		" (extract(epoch FROM max(s.finished_at) - min(s.started_at)) * 1000)::float8,"
+		" sum(s.rows), sum(s.wal_bytes), string_agg(s.sql, E';\n' ORDER BY s.number)"
+		" FROM migrate.run_step s WHERE s.run_id = $1 AND s.state = 'done'"
+		" GROUP BY s.run_id, s.statement",
+		SPI_OK_INSERT, 1, {INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(run);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
 }

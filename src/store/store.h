@@ -38,6 +38,10 @@ typedef struct PgmMigration
 	TimestampTz applied_at;
 	char	   *applied_by;		/* or NULL */
 	double		duration_ms;
+
+	/* Of its run that has not ended, in an overview only. */
+	char	   *run_state;		/* NULL if there is none */
+	char	   *run_reason;
 } PgmMigration;
 
 /* A row of migrate.run; what the session is, the store knows itself. */
@@ -46,7 +50,7 @@ typedef struct PgmRun
 	const char *migration;		/* or NULL */
 	const char *action;
 	TimestampTz started_at;
-	TimestampTz finished_at;
+	TimestampTz finished_at;	/* 0 if it has only begun */
 	double		lock_wait_ms;
 	int64		rows;
 	int64		wal_bytes;
@@ -83,5 +87,6 @@ extern void pgm_store_set_state(const char *name, PgmState state, int64 run_id);
 
 /* run.c */
 extern int64 pgm_store_insert_run(const PgmRun *run);
+extern void pgm_store_add_run_statements(int64 run);
 
 #endif							/* PGM_STORE_H */

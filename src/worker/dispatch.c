@@ -23,6 +23,7 @@
 #include "base/shared.h"
 #include "base/worker.h"
 #include "store/backfill.h"
+#include "store/online.h"
 #include "worker/worker.h"
 
 /*
@@ -32,7 +33,7 @@
 static int
 start_lanes(const PgmJob *job, int places)
 {
-	PgmWorkerArgs args = {MyDatabaseId, job->run_as_oid, job->id, false};
+	PgmWorkerArgs args = {.database = MyDatabaseId,.role = job->run_as_oid,.job = job->id};
 	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
 	int			busy = list_length(pgm_hold_lanes(job->id));
 	int			started = 0;
@@ -46,7 +47,7 @@ start_lanes(const PgmJob *job, int places)
 	}
 	for (int i = busy; i < lanes && started < places; i++)
 	{
-		if (!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &args))
+		if (!pgm_worker_start_job(&args))
 		{
 			/* ours is free in a moment: the launcher will use it */
 			pgm_shared_put_next(&args);
@@ -57,6 +58,37 @@ start_lanes(const PgmJob *job, int places)
 		started++;
 	}
 	return started;
+}
+
+/*
+ * Start the workers of runs that are due, and have those that are at work look:
+ * what they wait for may have come.
+ */
+static void
+start_runs(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, pgm_store_fetch_due_runs())
+	{
+		const PgmOnlineRun *run = (PgmOnlineRun *) lfirst(lc);
+		PgmWorkerArgs args = {.database = MyDatabaseId,.role = run->run_as_oid,.job = run->id,
+		.is_run = true};
+
+		if (pgm_hold_run_pid(run->id) != 0)
+			pgm_worker_wake_run_at_commit(run->id);
+		else if (!pgm_worker_can_be(run->run_as_oid, &args.pinned))
+			pgm_store_fail_run(run->id, run->undo, "42704",
+							   psprintf("role \"%s\" does not exist any more", run->run_as));
+		else if (!pgm_worker_start_job(&args))
+		{
+			/* ours is free in a moment: the launcher will use it */
+			pgm_shared_put_next(&args);
+			pgm_store_set_run_reason(run->id,
+									 "waits for a background worker: all of max_worker_processes are in use");
+			return;
+		}
+	}
 }
 
 /*
@@ -78,7 +110,9 @@ pgm_dispatch_but(int64 id)
 		if (job->id != id)
 			places -= start_lanes(job, places);
 	}
-	pgm_shared_set_pending(MyDatabaseId, pgm_store_has_open_jobs());
+	start_runs();
+	pgm_shared_set_pending(MyDatabaseId, pgm_store_has_open_jobs() ||
+						   pgm_store_fetch_waiting_runs() != NIL);
 }
 
 /*

@@ -107,7 +107,7 @@ start_starters(bool all)
 
 	foreach(lc, fetch_databases(cxt))
 	{
-		PgmWorkerArgs args = {lfirst_oid(lc), InvalidOid, 0, false};
+		PgmWorkerArgs args = {.database = lfirst_oid(lc)};
 
 		if (all || pgm_shared_is_pending(args.database))
 			complete = pgm_worker_start("pgmigrate_starter_main", "pgmigrate starter", &args) &&
@@ -125,8 +125,7 @@ start_next(void)
 {
 	PgmWorkerArgs args;
 
-	if (pgm_shared_take_next(&args) &&
-		!pgm_worker_start("pgmigrate_lane_main", "pgmigrate backfill", &args))
+	if (pgm_shared_take_next(&args) && !pgm_worker_start_job(&args))
 		pgm_shared_put_next(&args);
 }
 

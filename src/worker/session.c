@@ -87,6 +87,36 @@ pgm_session_be_nice(void)
 #endif
 }
 
+static void
+become_pinned_role(void *arg)
+{
+	Oid			role = pinned_role;
+
+	pinned_role = InvalidOid;
+	SetSessionAuthorization(role, superuser_arg(role));
+}
+
+/*
+ * Be a session that runs whole statements of a script, which may take long, and
+ * commands that end transactions.  A pinned session becomes the role for good:
+ * what could lead back is kept from scripts by confining them, as always where
+ * the author has not the rights of the role that is connected.
+ */
+void
+pgm_session_be_run(void)
+{
+	ErrorData  *error;
+
+	set_option("statement_timeout", "0");
+	set_option("lock_timeout", "0");
+	set_option("idle_in_transaction_session_timeout", "0");
+	if (!OidIsValid(pinned_role))
+		return;
+	error = pgm_session_run(become_pinned_role, NULL, TopMemoryContext);
+	if (error != NULL)
+		ThrowErrorData(error);
+}
+
 /*
  * Read the configuration files again if we were told to.
  */

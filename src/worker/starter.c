@@ -19,13 +19,17 @@
 #include "base/extension.h"
 #include "base/worker.h"
 #include "store/backfill.h"
+#include "store/online.h"
 #include "worker/worker.h"
 
 static void
 suspend_foreign_jobs(void *arg)
 {
 	if (pgm_extension_share())
+	{
 		pgm_store_suspend_foreign_jobs();
+		pgm_store_suspend_foreign_runs();
+	}
 }
 
 static void

@@ -57,8 +57,10 @@ floor()
 		base) echo 0 ;;
 		script | store) echo 1 ;;
 		plan | backfill) echo 2 ;;
-		atomic | worker) echo 3 ;;
-		api) echo 4 ;;
+		exec) echo 3 ;;
+		atomic | online) echo 4 ;;
+		worker) echo 5 ;;
+		api) echo 6 ;;
 		top) echo 9 ;;
 		*) return 1 ;;
 	esac

@@ -1,6 +1,6 @@
 -- The error codes, which are part of the interface.
 BEGIN;
-SELECT plan(141);
+SELECT plan(140);
 
 SET LOCAL client_min_messages = error;
 CREATE FUNCTION pg_temp.register(name text, script text) RETURNS void LANGUAGE sql
@@ -113,13 +113,12 @@ SELECT throws_ok(format('SELECT migrate.%s', call), code, NULL, description) FRO
 	('register(''11_no_down'', ''SELECT 2'')', '55000', 'a change of an applied one'),
 	('unregister(''10_applied'')', '55000', 'unregister of an applied one'),
 	('apply(''10_applied'', ''x'')', '22023', 'an unknown mode'),
-	('apply(''10_applied'', ''online'')', '0A000', 'online'),
 	('resolve(''10_applied'', ''x'', ''x'')', '22023', 'an unknown outcome'),
 	('apply(''09_late'')', '55000', 'out of order'),
 	('apply(''21_cycle'')', '55000', 'a cycle'),
 	('apply(''23_conflict'')', '55000', 'a conflict'),
-	('apply(''24_online'')', '25001', 'what commits by itself'),
-	('apply(''25_asks'')', '0A000', 'what asks to run online'),
+	('apply(''24_online'', ''atomic'')', '25001', 'what commits by itself'),
+	('apply(''25_asks'', ''atomic'')', '55000', 'what asks to run online'),
 	('apply(''26_check'')', '55000', 'a check that fails'),
 	('apply(''27_verify'')', '23514', 'a verify that fails'),
 	('apply(''28_fails'')', '22012', 'the error of a statement is its own'),

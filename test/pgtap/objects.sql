@@ -1,11 +1,12 @@
 -- What the extension puts into the schema migrate, to the last column.
 BEGIN;
-SELECT plan(35);
+SELECT plan(43);
 
 SELECT has_schema('migrate');
 SELECT tables_are('migrate', ARRAY['migration', 'run', 'run_statement',
-	'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute']);
-SELECT views_are('migrate', ARRAY['history', 'history_statement',
+	'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute',
+	'online_run', 'run_step']);
+SELECT views_are('migrate', ARRAY['history', 'history_statement', 'history_step', 'run_progress',
 	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample']);
 SELECT sequences_are('migrate', ARRAY['run_id_seq', 'backfill_job_id_seq']);
 
@@ -44,7 +45,7 @@ application_name text not null
 client_addr inet
 pid integer not null
 started_at timestamp with time zone not null
-finished_at timestamp with time zone not null
+finished_at timestamp with time zone
 lock_wait_ms double precision not null
 rows bigint not null
 wal_bytes bigint not null
@@ -310,7 +311,106 @@ p99_ms double precision
 wal_bytes bigint
 lag_seconds double precision'], 'columns of backfill_sample');
 
+SELECT results_eq($$EXECUTE columns_of('migrate.online_run')$$, ARRAY[
+'run_id bigint not null
+migration text not null
+state text not null
+reason text not null
+why text not null
+undo text
+after_run bigint
+settings text[] not null
+statement integer not null
+statements integer not null
+starts integer not null
+submitted_in bigint not null
+database oid not null
+run_as text not null
+run_as_oid oid not null
+updated_at timestamp with time zone not null'], 'columns of online_run');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.run_step')$$, ARRAY[
+'run_id bigint not null
+number integer not null
+statement integer not null
+line integer not null
+kind text not null
+sql text not null
+why text
+undo text
+relation text
+lock text
+hold text
+state text not null
+object oid not null
+job_id bigint
+tries integer not null
+lock_wait_ms double precision not null
+started_at timestamp with time zone
+finished_at timestamp with time zone
+rows bigint not null
+wal_bytes bigint not null
+sqlstate text
+error text
+position integer'], 'columns of run_step');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.run_progress')$$, ARRAY[
+'id bigint
+migration text
+pid integer
+state text
+phase text
+reason text
+why text
+statement integer
+statements integer
+step integer
+steps bigint
+kind text
+sql text
+relation text
+lock text
+hold text
+tries integer
+percent double precision
+activity text
+job_id bigint
+started_at timestamp with time zone
+seconds double precision
+lock_wait_ms double precision
+line text'], 'columns of run_progress');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.history_step')$$, ARRAY[
+'run_id bigint
+migration text
+number integer
+statement integer
+line integer
+kind text
+relation text
+lock text
+hold text
+state text
+tries integer
+lock_wait_ms double precision
+started_at timestamp with time zone
+finished_at timestamp with time zone
+duration_ms double precision
+rows bigint
+wal_bytes bigint
+job_id bigint
+sqlstate text
+error text
+position integer
+why text
+sql text
+undo text'], 'columns of history_step');
+
 SELECT col_is_pk('migrate', 'migration', 'name', 'key of migration');
+SELECT col_is_pk('migrate', 'online_run', 'run_id', 'key of online_run');
+SELECT col_is_pk('migrate', 'run_step', ARRAY['run_id', 'number'], 'key of run_step');
+SELECT fk_ok('migrate', t, ARRAY['run_id'], 'migrate', 'run', ARRAY['id'], t || ' belongs to a run')
+FROM unnest(ARRAY['online_run', 'run_step']::name[]) t;
 SELECT col_is_pk('migrate', 'run', 'id', 'key of run');
 SELECT col_is_pk('migrate', 'run_statement', ARRAY['run_id', 'part', 'number'], 'key of run_statement');
 SELECT col_is_pk('migrate', 'backfill_job', 'id', 'key of backfill_job');
@@ -332,7 +432,7 @@ SELECT results_eq($$
 	FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%' AND NOT tgisinternal ORDER BY 1
 $$, $$
 	SELECT 'migrate.' || t, 'guard', 'A', 'migrate.guard'
-	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'run', 'run_statement']) t
+	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'online_run', 'run', 'run_statement', 'run_step']) t
 $$, 'each table is guarded, always');
 
 SELECT is_empty($$

@@ -1,7 +1,7 @@
 -- Who may do what: PUBLIC next to nothing, and each of the three sets of rights
 -- its functions and those of the sets below.
 BEGIN;
-SELECT plan(54);
+SELECT plan(60);
 
 SET client_min_messages = warning;
 CREATE ROLE pgmigrate_plain;
@@ -32,7 +32,7 @@ SELECT schema_privs_are('migrate', 'pgmigrate_plain', ARRAY['USAGE']);
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_plain')$$, ARRAY['status'],
 	'PUBLIC can execute status() only');
 SELECT set_eq($$SELECT pg_temp.privileges('pgmigrate_plain')$$,
-	ARRAY['history SELECT', 'history_statement SELECT', 'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT',
+	ARRAY['history SELECT', 'history_statement SELECT', 'history_step SELECT', 'run_progress SELECT', 'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT',
 	'backfill_error SELECT', 'backfill_sample SELECT'], 'PUBLIC can read the views only');
 
 -- The sets.
@@ -62,7 +62,8 @@ SELECT is_empty($$
 		AND has_function_privilege(r.oid, f.oid, 'EXECUTE') <> has_function_privilege(r.oid, g.oid, 'EXECUTE')
 $$, 'functions of one name belong to one set');
 SELECT set_eq(format('SELECT pg_temp.privileges(%L)', role),
-	ARRAY['history SELECT', 'history_statement SELECT', 'migration SELECT', 'run SELECT', 'run_statement SELECT',
+	ARRAY['history SELECT', 'history_statement SELECT', 'history_step SELECT', 'run_progress SELECT',
+	'migration SELECT', 'run SELECT', 'run_statement SELECT', 'online_run SELECT', 'run_step SELECT',
 	'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT', 'backfill_error SELECT', 'backfill_sample SELECT',
 	'backfill_job SELECT', 'backfill_leaf SELECT', 'backfill_lane SELECT', 'backfill_bad_row SELECT', 'backfill_minute SELECT'],
 	role || ' can read, and write nothing')
@@ -93,7 +94,7 @@ GRANT pg_write_all_data, pg_read_all_data TO pgmigrate_plain;
 SET ROLE pgmigrate_plain;
 SELECT throws_ok(format(command, name), '42501', NULL, format(command, name))
 FROM unnest(ARRAY['migration', 'run', 'run_statement', 'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row',
-	'backfill_minute']) name,
+	'backfill_minute', 'online_run', 'run_step']) name,
 	unnest(ARRAY['INSERT INTO migrate.%s DEFAULT VALUES', 'DELETE FROM migrate.%s',
 		'TRUNCATE migrate.%s']) command;
 SELECT throws_ok('UPDATE migrate.migration SET registered_by = registered_by', '42501', NULL, 'UPDATE of migration');

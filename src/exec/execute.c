@@ -9,7 +9,7 @@
  * those before it did, as if a client had sent them one by one.
  *
  * IDENTIFICATION
- *	  src/atomic/execute.c
+ *	  src/exec/execute.c
  *
  *-------------------------------------------------------------------------
  */
@@ -22,18 +22,21 @@
 #include "miscadmin.h"
 #include "parser/analyze.h"
 #include "portability/instr_time.h"
+#include "storage/proc.h"
 #include "tcop/cmdtag.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "atomic/atomic.h"
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/lock.h"
 #include "plan/plan.h"
+#include "exec/exec.h"
 
 /* Receiver of a part that only looks: has some row a false in front? */
 typedef struct FalseFinder
@@ -198,33 +201,42 @@ execute_and_record(PgmExecution *execution, PgmPart part, const PgmStatement *st
 	execution->statements = lappend(execution->statements, record);
 	execution->rows += record->rows;
 	execution->wal_bytes += record->wal_bytes;
-	MemoryContextReset(work);
 }
 
 /*
- * Run all statements of a part.  What is recorded lives in the current context.
+ * Never stand in line for longer than pgmigrate.lock_timeout, unless the
+ * session is even less patient.
+ */
+void
+pgm_execute_limit_lock_wait(void)
+{
+	char		value[32];
+
+	if (pgm_lock_timeout == 0 || (LockTimeout > 0 && LockTimeout <= pgm_lock_timeout))
+		return;
+	snprintf(value, sizeof(value), "%d", pgm_lock_timeout);
+	(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Run one statement of a part.  What is recorded lives in the current context.
  *
  * A security-restricted operation is what keeps a confined script from being
  * anybody else, now and when the transaction commits: it has no SET ROLE, and
  * no deferred triggers or held cursors either.
  */
 void
-pgm_execute_part(PgmExecution *execution, PgmPart part)
+pgm_execute_statement(PgmExecution *execution, PgmPart part, const PgmStatement *statement)
 {
 	PgmScriptFrame frame = {execution->script, part,
-	execution->script->parts[part].start, NULL, execution->confined};
+	execution->script->parts[part].start, statement, execution->confined};
 	ErrorContextCallback callback;
-	MemoryContext work;
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate statement",
+											   ALLOCSET_DEFAULT_SIZES);
 	Oid			userid;
 	int			sec_context;
-	ListCell   *lc;
-	List	   *statements = pgm_script_statements(execution->script, part);
 
-	if (statements == NIL)
-		return;
-
-	work = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate statement",
-								 ALLOCSET_DEFAULT_SIZES);
 	callback.callback = pgm_script_error_context;
 	callback.arg = &frame;
 	callback.previous = error_context_stack;
@@ -234,15 +246,24 @@ pgm_execute_part(PgmExecution *execution, PgmPart part)
 		SetUserIdAndSecContext(userid, sec_context | SECURITY_LOCAL_USERID_CHANGE |
 							   SECURITY_RESTRICTED_OPERATION);
 
-	foreach(lc, statements)
-	{
-		execution->current = frame.statement = (PgmStatement *) lfirst(lc);
-		CHECK_FOR_INTERRUPTS();
-		execute_and_record(execution, part, frame.statement, work);
-	}
+	execution->current = statement;
+	CHECK_FOR_INTERRUPTS();
+	execute_and_record(execution, part, statement, work);
 
 	if (execution->confined)
 		SetUserIdAndSecContext(userid, sec_context);
 	error_context_stack = callback.previous;
 	MemoryContextDelete(work);
+}
+
+/*
+ * Run all statements of a part.
+ */
+void
+pgm_execute_part(PgmExecution *execution, PgmPart part)
+{
+	ListCell   *lc;
+
+	foreach(lc, pgm_script_statements(execution->script, part))
+		pgm_execute_statement(execution, part, (PgmStatement *) lfirst(lc));
 }

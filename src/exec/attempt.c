@@ -10,7 +10,7 @@
  * that stands still.
  *
  * IDENTIFICATION
- *	  src/atomic/attempt.c
+ *	  src/exec/attempt.c
  *
  *-------------------------------------------------------------------------
  */
@@ -20,17 +20,20 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
-#include "atomic/atomic.h"
 #include "base/guc.h"
 #include "base/lock.h"
 #include "base/wait.h"
+#include "exec/exec.h"
 
 /* How often to look what an attempt waits for. */
 #define WATCH_MIN_MS	2
 #define WATCH_MAX_MS	25
 
-static bool
-is_lock_failure(const ErrorData *error)
+/*
+ * Does an error only say that a lock was not to be had?
+ */
+bool
+pgm_attempt_lacks_lock(const ErrorData *error)
 {
 	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
@@ -48,10 +51,11 @@ report_wait(const ErrorData *error)
 }
 
 /*
- * Often enough to look at least once before a wait is given up.
+ * How often to look what a statement waits for, in milliseconds: at least once
+ * before the wait is given up.
  */
-static int
-watch_interval(void)
+int
+pgm_attempt_watch_interval(void)
 {
 	int			shortest = 2 * WATCH_MAX_MS;
 
@@ -63,8 +67,21 @@ watch_interval(void)
 }
 
 /*
- * One attempt.  Returns its error with those in the way, also where the server
- * did not name them.
+ * Add those in the way to an error about a lock, where the server did not name
+ * them but the watch has seen them.
+ */
+void
+pgm_attempt_name_blockers(ErrorData *error)
+{
+	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE || error->detail != NULL)
+		return;
+	error->detail = pgm_lock_watch_blockers();
+	if (error->hint == NULL)
+		error->hint = pstrdup(PGM_LOCK_HINT);
+}
+
+/*
+ * One attempt.  Returns its error with those in the way.
  */
 static ErrorData *
 attempt(PgmSubxactBody body, void *arg)
@@ -72,16 +89,12 @@ attempt(PgmSubxactBody body, void *arg)
 	const bool	keep = true;
 	ErrorData  *error;
 
-	pgm_lock_watch_begin(watch_interval());
+	pgm_lock_watch_begin(pgm_attempt_watch_interval());
 	error = pgm_subxact_run(body, arg, keep);
 	pgm_lock_watch_end();
 
-	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && error->detail == NULL)
-	{
-		error->detail = pgm_lock_watch_blockers();
-		if (error->hint == NULL)
-			error->hint = pstrdup(PGM_LOCK_HINT);
-	}
+	if (error != NULL)
+		pgm_attempt_name_blockers(error);
 	return error;
 }
 
@@ -111,7 +124,7 @@ pgm_attempt_run(PgmSubxactBody body, PgmAttemptFailed failed, void *arg)
 
 		if (error == NULL)
 			return;
-		if (!is_lock_failure(error) || tries > pgm_lock_retries)
+		if (!pgm_attempt_lacks_lock(error) || tries > pgm_lock_retries)
 			ReThrowError(error);
 		if (pgm_lock_holds_strong())
 			refuse_to_wait(error);

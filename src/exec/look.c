@@ -7,15 +7,14 @@
  * whatever they call, nothing stays behind.
  *
  * IDENTIFICATION
- *	  src/atomic/look.c
+ *	  src/exec/look.c
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "utils/guc.h"
-
-#include "atomic/atomic.h"
+#include "exec/exec.h"
 
 typedef struct Look
 {

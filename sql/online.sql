@@ -1,0 +1,151 @@
+--
+-- Online runs: a script that would hold others up is left to a worker, which
+-- comes to the same end; and what can be done with a run meanwhile.
+--
+CREATE EXTENSION pgmigrate;
+SET client_min_messages = warning;
+CREATE SCHEMA onr;
+SET search_path = onr;
+SET pgmigrate.online_threshold = 0;
+SET pgmigrate.out_of_order = allow;
+CREATE VIEW steps AS
+SELECT migration, number, statement, kind, relation, lock, hold, state, rows, sql, undo FROM migrate.history_step ORDER BY run_id, number;
+CREATE VIEW runs AS
+SELECT migration, action, outcome, current_username = current_user AS me, rows > 0 AS rows, sqlstate, error FROM migrate.history ORDER BY id;
+
+CREATE TABLE users (id int PRIMARY KEY, first_name text, last_name text, age text);
+INSERT INTO users SELECT g, 'f' || g, 'l' || g, g % 90 FROM generate_series(1, 6000) g;
+CREATE TABLE orders (id int PRIMARY KEY, user_id int);
+INSERT INTO orders SELECT g, g FROM generate_series(1, 6000) g;
+ANALYZE users, orders;
+
+-- from the first statement to the last
+SELECT migrate.register('users', $$
+-- migrate:up
+ALTER TABLE users ADD COLUMN full_name text;
+UPDATE users SET full_name = first_name || ' ' || last_name;
+ALTER TABLE users ALTER COLUMN full_name SET NOT NULL;
+CREATE INDEX users_full_name_idx ON users (full_name);
+ALTER TABLE orders ADD CONSTRAINT orders_user_fk FOREIGN KEY (user_id) REFERENCES users (id);
+-- migrate:verify
+SELECT count(*) = 6000 FROM users WHERE full_name = first_name || ' ' || last_name
+$$);
+SET client_min_messages = notice;
+SELECT migrate.apply('users');
+SET client_min_messages = warning;
+CALL migrate.wait('users');
+SELECT * FROM runs;
+-- (18 has another way to SET NOT NULL)
+SELECT statement, kind, relation, lock, hold, state, rows FROM steps WHERE statement <> 3;
+SELECT part, number, line, command, rows FROM migrate.history_statement;
+SELECT name, state, problem FROM migrate.status();
+\d users
+\d orders
+SELECT migrate.apply('users');
+-- what is small, or no trouble, runs at once
+RESET pgmigrate.online_threshold;
+SELECT migrate.register('small', 'CREATE INDEX ON orders (user_id)');
+SELECT migrate.apply('small');
+SET pgmigrate.online_threshold = 0;
+SELECT migrate.register('brief', 'ALTER TABLE orders ADD COLUMN note text');
+SELECT migrate.apply('brief');
+SELECT migrate.register('new-table', 'CREATE TABLE made (a int); INSERT INTO made SELECT generate_series(1, 10000); CREATE INDEX ON made (a)');
+SELECT migrate.apply('new-table');
+SELECT migrate.register('kept', E'-- migrate:up mode:atomic\nCREATE INDEX ON orders (id, user_id)');
+SELECT migrate.apply('kept');
+-- what a statement sets holds for those after it
+SELECT migrate.register('sets', 'SET LOCAL search_path = onr, pg_catalog; CREATE TABLE by_path (a int); SET search_path = pg_catalog; CREATE TABLE onr.by_name (a int)');
+SELECT migrate.apply('sets', mode => 'online');
+CALL migrate.wait('sets');
+SELECT kind, state FROM steps WHERE migration = 'sets';
+SHOW search_path;
+SELECT to_regclass('by_path'), to_regclass('by_name');
+
+-- what depends on it is left to workers too, in order
+SELECT migrate.register('chain-1', 'CREATE INDEX CONCURRENTLY chain_idx ON orders (note)');
+SELECT migrate.register('chain-2', E'-- migrate:requires chain-1\nALTER INDEX chain_idx RENAME TO chained_idx');
+SELECT migrate.register('chain-3', E'-- migrate:up mode:atomic\n-- migrate:requires chain-2\nSELECT 1');
+SELECT migrate.apply('chain-2');
+CALL migrate.wait('chain-2');
+SELECT name, state FROM migrate.status() WHERE name LIKE 'chain%';
+BEGIN;
+SELECT migrate.register('chain-0', 'CREATE INDEX CONCURRENTLY ON orders (note)');
+SELECT migrate.register('chain-4', E'-- migrate:up mode:atomic\n-- migrate:requires chain-0\nSELECT 1');
+SELECT migrate.apply('chain-4');
+ROLLBACK;
+SELECT * FROM migrate.apply_all();
+SELECT migrate.apply('chain-1', 'sometimes');
+
+-- a step that fails: the run stays, and goes on when the reason is gone
+UPDATE users SET first_name = 'twice' WHERE id < 3;
+SELECT migrate.register('fails', 'ALTER TABLE users ADD COLUMN tried int; CREATE UNIQUE INDEX users_first_idx ON users (first_name); ALTER TABLE users ADD CHECK (id > 0)');
+SELECT migrate.apply('fails');
+CALL migrate.wait('fails');
+SELECT * FROM runs WHERE migration = 'fails';
+SELECT number, kind, state, sql FROM steps WHERE migration = 'fails';
+SELECT migration, state, phase, reason, statement, statements, step, kind, percent FROM migrate.run_progress;
+SELECT name, state, problem FROM migrate.status() WHERE name = 'fails';
+SELECT migrate.apply('fails');
+SELECT migrate.apply('fails', mode => 'atomic');
+SELECT migrate.register('fails', 'SELECT 1');
+SELECT migrate.unregister('fails');
+SELECT migrate.resume('fails');
+SELECT migrate.pause('fails');
+UPDATE users SET first_name = 'once' WHERE id = 1;
+SELECT migrate.retry('fails');
+CALL migrate.wait('fails');
+SELECT * FROM runs WHERE migration = 'fails';
+SELECT number, kind, state, sql FROM steps WHERE migration = 'fails';
+SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid;
+SELECT migrate.retry('fails');
+
+-- cancelled: what the unfinished statement has made goes, the rest stays
+SELECT migrate.register('cancel', 'ALTER TABLE users ADD COLUMN one int; ALTER TABLE users ADD CONSTRAINT high CHECK (id > 0), ADD CONSTRAINT low CHECK (length(first_name) < 5); CREATE INDEX users_one_idx ON users (one)');
+SELECT migrate.apply('cancel');
+CALL migrate.wait('cancel');
+SELECT number, kind, state, sql FROM steps WHERE migration = 'cancel';
+SELECT migrate.cancel('cancel');
+\set VERBOSITY terse
+CALL migrate.wait('cancel');
+\set VERBOSITY default
+SELECT number, kind, state FROM steps WHERE migration = 'cancel';
+SELECT attname FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'one';
+SELECT conname FROM pg_constraint WHERE conrelid = 'users'::regclass AND contype = 'c' ORDER BY conname;
+SELECT name, state FROM migrate.status() WHERE name = 'cancel';
+-- rolled back: all of it goes
+ALTER TABLE users DROP COLUMN one;
+SELECT migrate.apply('cancel');
+CALL migrate.wait('cancel');
+SELECT migrate.rollback('cancel');
+\set VERBOSITY terse
+CALL migrate.wait('cancel');
+\set VERBOSITY default
+SELECT attname FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'one';
+SELECT * FROM runs WHERE migration = 'cancel';
+-- but not where that cannot be
+SELECT migrate.register('lost', 'DELETE FROM orders WHERE id = 1; ALTER TABLE users ADD CONSTRAINT low CHECK (length(first_name) < 5)');
+SELECT migrate.apply('lost');
+CALL migrate.wait('lost');
+SELECT migrate.rollback('lost');
+SELECT migrate.resolve('lost', 'applied', 'checked by hand');
+SELECT name, state FROM migrate.status() WHERE name = 'lost';
+SELECT * FROM runs WHERE migration = 'lost';
+
+-- check and verify
+SELECT migrate.register('check', E'-- migrate:up\nCREATE INDEX CONCURRENTLY checked_idx ON orders (note)\n-- migrate:check\nSELECT false');
+SELECT migrate.apply('check');
+CALL migrate.wait('check');
+SELECT migrate.cancel('check');
+\set VERBOSITY terse
+CALL migrate.wait('check');
+SELECT migrate.register('verify', E'-- migrate:up\nCREATE INDEX CONCURRENTLY verified_idx ON orders (note)\n-- migrate:verify\nSELECT false');
+SELECT migrate.apply('verify');
+CALL migrate.wait('verify');
+SELECT migrate.rollback('verify');
+CALL migrate.wait('verify');
+\set VERBOSITY default
+SELECT to_regclass('checked_idx'), to_regclass('verified_idx');
+
+SELECT count(*) FROM migrate.run_progress;
+DROP SCHEMA onr CASCADE;
+DROP EXTENSION pgmigrate;

@@ -1,0 +1,286 @@
+/*-------------------------------------------------------------------------
+ *
+ * act.c
+ *	  What a step does, and what undoes it.
+ *
+ * A step that can run in a transaction runs in the one that records it.  One that
+ * commits by itself is noted as begun, left to the worker, and recorded after
+ * that; reconcile.c finds out what became of it where the end is missing.  A
+ * backfill is submitted in the transaction that notes it, and then looked at
+ * until it has ended.
+ *
+ * IDENTIFICATION
+ *	  src/online/act.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+
+#include "base/guc.h"
+#include "base/lock.h"
+#include "base/worker.h"
+#include "exec/exec.h"
+#include "online/online.h"
+#include "store/backfill.h"
+
+/* How often to look at a backfill, unless somebody wakes us. */
+#define LOOK_MS		1000
+
+static void
+leave_to_worker(PgmRunner *runner, const char *command)
+{
+	runner->command = pstrdup(command);
+	runner->next = PGM_RUN_COMMAND;
+	runner->wal_before = pgWalUsage.wal_bytes;
+	/* what it does will be there after a crash, so its note has to be */
+	ForceSyncCommit();
+}
+
+/*
+ * Wait, and say why.
+ */
+static void
+wait_for(PgmRunner *runner, const char *reason)
+{
+	pgm_store_set_run_reason(runner->id, reason);
+	if (!runner->has_waited)
+		pgm_store_clear_run_starts(runner->id);
+	runner->has_waited = true;
+	runner->next = PGM_RUN_WAIT;
+	runner->wait_ms = LOOK_MS;
+}
+
+/*
+ * What a script sets for its transaction holds for the rest of the run: the
+ * transactions of a run are one to who wrote it.
+ */
+static void
+keep_setting(Node *stmt)
+{
+	if (IsA(stmt, VariableSetStmt))
+		((VariableSetStmt *) stmt)->is_local = false;
+}
+
+/*
+ * Run a statement in the transaction that is open.
+ */
+static void
+run_statement(PgmRunner *runner, const PgmScript *script, const PgmStatement *statement,
+			  PgmExecution *execution)
+{
+	int			guc_level = NewGUCNestLevel();
+
+	execution->script = script;
+	execution->confined = runner->confined;
+	keep_setting(statement->raw->stmt);
+	pgm_execute_limit_lock_wait();
+	pgm_lock_watch_begin(pgm_attempt_watch_interval());
+	pgm_execute_statement(execution, PGM_PART_UP, statement);
+	pgm_lock_watch_end();
+	AtEOXact_GUC(true, guc_level);
+}
+
+/*
+ * A step that commits by itself.
+ */
+static void
+act_by_itself(PgmRunner *runner, Node *stmt)
+{
+	PgmRunStep *step = runner->step;
+	char	   *command = NULL;
+
+	if (step->state == PGM_RUN_STEP_PENDING)
+		step->object = pgm_reconcile_object(stmt);
+	else
+	{
+		switch (pgm_reconcile(stmt, step->object, &command))
+		{
+			case PGM_FOUND_DONE:
+				pgm_store_finish_step(runner->id, step, 0, 0);
+				return;
+			case PGM_FOUND_REMAINS:
+				runner->tidies = true;
+				leave_to_worker(runner, command);
+				return;
+			case PGM_FOUND_NOT_DONE:
+				break;
+		}
+	}
+	pgm_store_begin_step(runner->id, step);
+	leave_to_worker(runner, step->sql);
+}
+
+/*
+ * Run the step's call of migrate.backfill(), and note which one it is.
+ */
+static void
+submit_backfill(PgmRunner *runner)
+{
+	PgmRunStep *step = runner->step;
+	const bool	read_only = true;
+	const long	one_row = 1;
+	bool		isnull;
+
+	SPI_connect();
+	if (SPI_execute(step->sql, !read_only, one_row) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "a step has not submitted its backfill: %s", step->sql);
+	step->job = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+											&isnull));
+	SPI_finish();
+	pgm_store_begin_step(runner->id, step);
+}
+
+static void
+report_lost(const PgmJob *job, const char *how)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("backfill \"%s\" %s", job->name, how),
+			 job->reason[0] != '\0' ? errdetail("The reason is: %s.", job->reason) : 0));
+}
+
+/*
+ * Look at the backfill that the step waits for.
+ */
+static void
+look_at_backfill(PgmRunner *runner)
+{
+	PgmRunStep *step = runner->step;
+	const bool	for_update = true;
+	PgmJob	   *job = pgm_store_fetch_job(step->job, !for_update);
+	PgmCounters sum;
+
+	if (job == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("backfill " INT64_FORMAT " does not exist any more", step->job)));
+	switch (job->state)
+	{
+		case PGM_JOB_DONE:
+			pgm_store_sum_lanes(step->job, &sum);
+			pgm_store_finish_step(runner->id, step, sum.rows, sum.wal_bytes);
+			break;
+		case PGM_JOB_FAILED:
+			report_lost(job, "has failed");
+			break;
+		case PGM_JOB_CANCELLED:
+			report_lost(job, "was cancelled");
+			break;
+		case PGM_JOB_PAUSED:
+		case PGM_JOB_SUSPENDED:
+			wait_for(runner, psprintf("backfill \"%s\" is %s", job->name,
+									  pgm_job_state_name(job->state)));
+			break;
+		default:
+			wait_for(runner, "");
+	}
+}
+
+/*
+ * Do the step at hand, as far as this transaction goes.
+ */
+void
+pgm_act(PgmRunner *runner)
+{
+	PgmRunStep *step = runner->step;
+	PgmStatement *statement;
+	PgmScript  *script = pgm_online_script_of(runner->script, step->sql, step->statement,
+											  step->line, &statement);
+	PgmExecution execution = {0};
+
+	runner->next = PGM_RUN_AGAIN;
+	if (strcmp(step->kind, PGM_KIND_BACKFILL) == 0)
+	{
+		if (step->job == 0)
+			submit_backfill(runner);
+		else
+			look_at_backfill(runner);
+	}
+	else if (!pgm_classify_transactional(statement->raw->stmt))
+		act_by_itself(runner, statement->raw->stmt);
+	else
+	{
+		run_statement(runner, script, statement, &execution);
+		pgm_store_finish_step(runner->id, step, execution.rows, execution.wal_bytes);
+	}
+}
+
+/*
+ * Run a command of a step that is done once more, which only sets something for
+ * the session.
+ */
+void
+pgm_act_again(PgmRunner *runner, const char *command)
+{
+	PgmStatement *statement;
+	PgmScript  *script = pgm_online_script_of(runner->script, command, 0, 0, &statement);
+	PgmExecution execution = {0};
+
+	run_statement(runner, script, statement, &execution);
+}
+
+/*
+ * End the backfill of a step that is being undone.
+ */
+static void
+cancel_backfill(const PgmRunStep *step)
+{
+	const bool	for_update = true;
+	PgmJob	   *job = pgm_store_fetch_job(step->job, for_update);
+
+	if (job == NULL || job->state == PGM_JOB_DONE || job->state == PGM_JOB_CANCELLED)
+		return;
+	pgm_store_set_job_state(job->id, PGM_JOB_CANCELLED, "the step that needs it is undone");
+	pgm_worker_cancel_at_commit(job->id);
+}
+
+/*
+ * Has a step that was begun left nothing?  A command that commits by itself may
+ * have left something, and so may one that is done.
+ */
+static bool
+has_left_nothing(const PgmRunStep *step, Node *stmt)
+{
+	if (step->state == PGM_RUN_STEP_DONE)
+		return false;
+	if (pgm_classify_transactional(stmt))
+		return true;
+	return pgm_reconcile_object(stmt) == step->object;
+}
+
+/*
+ * Undo the step at hand, as far as this transaction goes.
+ */
+void
+pgm_act_undo(PgmRunner *runner)
+{
+	PgmRunStep *step = runner->step;
+	PgmStatement *statement;
+	PgmScript  *script;
+	PgmExecution execution = {0};
+
+	runner->next = PGM_RUN_AGAIN;
+	if (step->job != 0)
+		cancel_backfill(step);
+	(void) pgm_online_script_of(runner->script, step->sql, step->statement, step->line, &statement);
+	if (step->undo != NULL && step->undo[0] != '\0' &&
+		!has_left_nothing(step, statement->raw->stmt))
+	{
+		script = pgm_online_script_of(runner->script, step->undo, step->statement, step->line,
+									  &statement);
+		if (!pgm_classify_transactional(statement->raw->stmt))
+		{
+			runner->undoes = true;
+			leave_to_worker(runner, step->undo);
+			return;
+		}
+		run_statement(runner, script, statement, &execution);
+	}
+	pgm_store_set_step_state(runner->id, step->number, PGM_RUN_STEP_UNDONE);
+}

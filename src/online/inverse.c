@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ *
+ * inverse.c
+ *	  The command that undoes another one.
+ *
+ * Only for what makes something that was not there: that can be taken away
+ * again without loss, and the command for it follows from the statement.  It is
+ * asked right before the statement runs, so the catalogs tell what is there
+ * already.
+ *
+ * IDENTIFICATION
+ *	  src/online/inverse.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "online/online.h"
+
+static char *
+relation_of(const RangeVar *relation)
+{
+	return quote_qualified_identifier(relation->schemaname, relation->relname);
+}
+
+static bool
+exists(const RangeVar *relation)
+{
+	return OidIsValid(RangeVarGetRelid(relation, NoLock, true));
+}
+
+/* Takes away what the statement makes, unless it is there already. */
+static char *
+drop_relation(const char *what, const RangeVar *relation)
+{
+	return exists(relation) ? pstrdup("") :
+		psprintf("DROP %s IF EXISTS %s", what, relation_of(relation));
+}
+
+static char *
+drop_index(const IndexStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+
+	/* the server chooses the name */
+	if (stmt->idxname == NULL || !OidIsValid(relid))
+		return NULL;
+	if (OidIsValid(get_relname_relid(stmt->idxname, get_rel_namespace(relid))))
+		return pstrdup("");
+	return psprintf("DROP INDEX %sIF EXISTS %s",
+					get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "CONCURRENTLY ",
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+											   stmt->idxname));
+}
+
+static bool
+is_not_null(Oid relid, const char *column)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(relid, column);
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static char *
+drop_constraint(const Constraint *constraint)
+{
+	const char *name = constraint->conname != NULL ? constraint->conname : constraint->indexname;
+
+	/* the server chooses the name */
+	if (name == NULL)
+		return NULL;
+	return psprintf("DROP CONSTRAINT IF EXISTS %s", quote_identifier(name));
+}
+
+/*
+ * The inverse of a command of ALTER TABLE: "" if there is nothing to undo, NULL
+ * if it cannot be.
+ */
+static char *
+inverse_command(Oid relid, const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddColumn:
+			if (get_attnum(relid, ((ColumnDef *) cmd->def)->colname) != InvalidAttrNumber)
+				return pstrdup("");
+			return psprintf("DROP COLUMN IF EXISTS %s",
+							quote_identifier(((ColumnDef *) cmd->def)->colname));
+		case AT_AddConstraint:
+			return drop_constraint((Constraint *) cmd->def);
+		case AT_ColumnDefault:
+			/* an earlier one would be lost */
+			if (cmd->def == NULL)
+				return NULL;
+			return get_attnum(relid, cmd->name) == InvalidAttrNumber ? pstrdup("") : NULL;
+		case AT_SetNotNull:
+			return is_not_null(relid, cmd->name) ? pstrdup("") :
+				psprintf("ALTER COLUMN %s DROP NOT NULL", quote_identifier(cmd->name));
+		case AT_ValidateConstraint:
+			return pstrdup("");
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * The inverses of the commands of ALTER TABLE, in one.
+ */
+static char *
+inverse_alter(const AlterTableStmt *stmt)
+{
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	StringInfoData buf;
+	ListCell   *lc;
+
+	if (stmt->objtype != OBJECT_TABLE || !OidIsValid(relid))
+		return NULL;
+	initStringInfo(&buf);
+	foreach(lc, stmt->cmds)
+	{
+		char	   *inverse = inverse_command(relid, lfirst_node(AlterTableCmd, lc));
+
+		if (inverse == NULL)
+			return NULL;
+		if (inverse[0] != '\0')
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", inverse);
+	}
+	if (buf.len == 0)
+		return pstrdup("");
+	return psprintf("ALTER TABLE IF EXISTS %s %s", relation_of(stmt->relation), buf.data);
+}
+
+/*
+ * The command that undoes a statement that is about to run: "" if nothing has to
+ * be done, NULL if there is none.
+ */
+char *
+pgm_inverse_of(Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_IndexStmt:
+			return drop_index((IndexStmt *) stmt);
+		case T_AlterTableStmt:
+			return inverse_alter((AlterTableStmt *) stmt);
+		case T_CreateStmt:
+			return drop_relation("TABLE", ((CreateStmt *) stmt)->relation);
+		case T_CreateTableAsStmt:
+			return drop_relation(((CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW ?
+								 "MATERIALIZED VIEW" : "TABLE",
+								 ((CreateTableAsStmt *) stmt)->into->rel);
+		case T_CreateSeqStmt:
+			return drop_relation("SEQUENCE", ((CreateSeqStmt *) stmt)->sequence);
+		case T_ViewStmt:
+			/* one that is replaced would be lost */
+			return exists(((ViewStmt *) stmt)->view) ? NULL :
+				drop_relation("VIEW", ((ViewStmt *) stmt)->view);
+		case T_CreateSchemaStmt:
+			if (((CreateSchemaStmt *) stmt)->schemaname == NULL ||
+				((CreateSchemaStmt *) stmt)->schemaElts != NIL)
+				return NULL;
+			if (OidIsValid(get_namespace_oid(((CreateSchemaStmt *) stmt)->schemaname, true)))
+				return pstrdup("");
+			return psprintf("DROP SCHEMA IF EXISTS %s",
+							quote_identifier(((CreateSchemaStmt *) stmt)->schemaname));
+		case T_VariableSetStmt:
+		case T_VacuumStmt:
+		case T_ReindexStmt:
+		case T_RefreshMatViewStmt:
+			return pstrdup("");
+		default:
+			return NULL;
+	}
+}
