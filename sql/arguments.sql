@@ -54,7 +54,7 @@ SELECT migrate.revoke_from(NULL);
 SELECT migrate.register('a', 'SELECT 1');
 SELECT migrate.apply('a', 'offline');
 SELECT migrate.apply('a', mode => 'AUTO');
-SELECT migrate.apply('a', mode => 'online');
+
 SELECT migrate.resolve('a', 'failed', 'n');
 SELECT migrate.grant_to('pg_monitor', 'owner');
 SELECT migrate.grant_to('-', 'admin');

@@ -100,7 +100,7 @@ SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid;
 SELECT migrate.retry('fails');
 
 -- cancelled: what the unfinished statement has made goes, the rest stays
-SELECT migrate.register('cancel', 'ALTER TABLE users ADD COLUMN one int; ALTER TABLE users ADD CONSTRAINT high CHECK (id > 0), ADD CONSTRAINT low CHECK (length(first_name) < 5); CREATE INDEX users_one_idx ON users (one)');
+SELECT migrate.register('cancel', 'ALTER TABLE users ADD COLUMN one int; UPDATE users SET one = id; ALTER TABLE users ADD CONSTRAINT high CHECK (id > 0), ADD CONSTRAINT low CHECK (length(first_name) < 5); CREATE INDEX users_one_idx ON users (one)');
 SELECT migrate.apply('cancel');
 CALL migrate.wait('cancel');
 SELECT number, kind, state, sql FROM steps WHERE migration = 'cancel';

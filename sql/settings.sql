@@ -92,7 +92,7 @@ SELECT relowner::regrole FROM pg_class WHERE relname = 'of_one';
 SELECT session_username = session_user AS session, current_username FROM migrate.history WHERE migration = 'role';
 
 -- the settings of the extension
-SELECT name, setting, unit, context, short_desc FROM pg_settings WHERE name LIKE 'pgmigrate.%' ORDER BY name;
+SELECT name, boot_val AS setting, unit, context, short_desc FROM pg_settings WHERE name LIKE 'pgmigrate.%' ORDER BY name;
 SET pgmigrate.out_of_order = 'perhaps';
 \set VERBOSITY sqlstate
 SET pgmigrate.lock_timeout = -1;

@@ -23,6 +23,7 @@
 #include "atomic/atomic.h"
 #include "base/extension.h"
 #include "base/guc.h"
+#include "base/message.h"
 #include "base/rights.h"
 #include "script/script.h"
 
@@ -31,6 +32,8 @@ typedef struct Batch
 {
 	List	   *jobs;
 	PgmJob	   *current;		/* the job at hand */
+	char		checksum[65];	/* of its script, once it is read */
+	TimestampTz started_at;		/* the try at it */
 	MemoryContext context;		/* reset after every job */
 } Batch;
 
@@ -84,8 +87,9 @@ record_run(PgmJob *job, const PgmExecution *execution, PgmRun *run)
 }
 
 static void
-run_job(PgmJob *job)
+run_job(Batch *batch)
 {
+	PgmJob	   *job = batch->current;
 	PgmExecution execution = {0};
 	PgmRun		run = {0};
 
@@ -107,7 +111,8 @@ run_job(PgmJob *job)
 		run.checksum = pgm_source_checksum(job->script->sql, strlen(job->script->sql));
 	}
 
-	run.started_at = GetCurrentTimestamp();
+	run.started_at = batch->started_at = GetCurrentTimestamp();
+	strlcpy(batch->checksum, run.checksum, sizeof(batch->checksum));
 	run.tries = job->failures + 1;
 	run.lock_wait_ms = job->lock_wait_ms;
 	execute_action(&execution, job->action);
@@ -125,7 +130,8 @@ run_batch(void *arg)
 	{
 		MemoryContextReset(batch->context);
 		batch->current = (PgmJob *) lfirst(lc);
-		run_job(batch->current);
+		batch->checksum[0] = '\0';
+		run_job(batch);
 	}
 	MemoryContextSwitchTo(caller);
 }
@@ -140,6 +146,38 @@ batch_failed(void *arg, double lost_ms)
 
 	batch->current->failures++;
 	batch->current->lock_wait_ms += lost_ms;
+}
+
+/*
+ * Have it recorded that the job at hand has failed, with the error that is being
+ * thrown.  The others are as if they had not been run.
+ */
+static void
+record_failure(const Batch *batch)
+{
+	const PgmJob *job = batch->current;
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	ErrorData  *error = CopyErrorData();
+	PgmRun		run = {0};
+
+	if (pgm_record_failures && job != NULL && batch->checksum[0] != '\0')
+	{
+		run.migration = job->migration;
+		run.action = action_names[job->action];
+		run.started_at = batch->started_at;
+		run.finished_at = GetCurrentTimestamp();
+		run.lock_wait_ms = job->lock_wait_ms;
+		run.tries = job->failures + 1;
+		run.checksum = batch->checksum;
+		run.note = job->note;
+		if (!pgm_message_post("pgmigrate_recorder_main", "pgmigrate recorder",
+							  pgm_store_describe_failure(&run, unpack_sql_state(error->sqlerrcode),
+														 error->message)))
+			ereport(LOG,
+					(errmsg("a run that has failed is not recorded, since no background worker can be started")));
+	}
+	FreeErrorData(error);
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -161,10 +199,13 @@ pgm_atomic_run(List *jobs, int64 waited_ms)
 	{
 		pgm_attempt_run(run_batch, batch_failed, &batch);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		pgm_extension_set_running(false);
+		record_failure(&batch);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	pgm_extension_set_running(false);
 	MemoryContextDelete(batch.context);
 }

@@ -26,6 +26,7 @@ int			pgm_lock_timeout = 50;
 int			pgm_lock_retries = 60;
 int			pgm_online_threshold = 8192;
 int			pgm_out_of_order = PGM_OUT_OF_ORDER_ERROR;
+bool		pgm_record_failures = true;
 bool		pgm_verify_on_apply = true;
 
 int			pgm_backfill_batch_ms = 100;
@@ -92,6 +93,14 @@ define_run_settings(void)
 							8192, 0, INT_MAX,
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("pgmigrate.record_failures",
+							 "Records runs that have failed, by a worker.",
+							 "What the transaction of the run wrote is rolled back with it.",
+							 &pgm_record_failures,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomBoolVariable("pgmigrate.verify_on_apply",
 							 "Runs a migration's verify part right after its up part.",

@@ -24,6 +24,7 @@ extern int	pgm_lock_timeout;
 extern int	pgm_lock_retries;
 extern int	pgm_online_threshold;
 extern int	pgm_out_of_order;
+extern bool pgm_record_failures;
 extern bool pgm_verify_on_apply;
 
 extern int	pgm_backfill_batch_ms;

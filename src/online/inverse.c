@@ -21,6 +21,7 @@
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
+#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -186,4 +187,74 @@ pgm_inverse_of(Node *stmt)
 		default:
 			return NULL;
 	}
+}
+
+/* Does a command, as it was run, make this column, or all of the table? */
+static bool
+makes(const char *command, Oid relid, const char *column)
+{
+	Node	   *stmt = linitial_node(RawStmt, raw_parser(command, RAW_PARSE_DEFAULT))->stmt;
+	ListCell   *lc;
+
+	if (IsA(stmt, CreateStmt))
+		return RangeVarGetRelid(((CreateStmt *) stmt)->relation, NoLock, true) == relid;
+	if (!IsA(stmt, AlterTableStmt) || column == NULL ||
+		RangeVarGetRelid(((AlterTableStmt *) stmt)->relation, NoLock, true) != relid)
+		return false;
+	foreach(lc, ((AlterTableStmt *) stmt)->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_AddColumn && strcmp(((ColumnDef *) cmd->def)->colname, column) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_made(List *commands, Oid relid, const char *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, commands)
+	{
+		if (makes((char *) lfirst(lc), relid, column))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Does what a statement changes go anyway when the commands before it in the run
+ * are undone?  That is so for rows of a table, and values of columns, that these
+ * have made.
+ */
+bool
+pgm_inverse_is_implied(Node *stmt, List *commands)
+{
+	const RangeVar *relation;
+	Oid			relid;
+	ListCell   *lc;
+
+	if (IsA(stmt, InsertStmt))
+		relation = ((InsertStmt *) stmt)->relation;
+	else if (IsA(stmt, UpdateStmt))
+		relation = ((UpdateStmt *) stmt)->relation;
+	else if (IsA(stmt, DeleteStmt))
+		relation = ((DeleteStmt *) stmt)->relation;
+	else
+		return false;
+	relid = RangeVarGetRelid(relation, NoLock, true);
+	if (!OidIsValid(relid))
+		return false;
+	if (is_made(commands, relid, NULL))
+		return true;
+	if (!IsA(stmt, UpdateStmt))
+		return false;
+	foreach(lc, ((UpdateStmt *) stmt)->targetList)
+	{
+		if (!is_made(commands, relid, lfirst_node(ResTarget, lc)->name))
+			return false;
+	}
+	return true;
 }

@@ -86,5 +86,6 @@ extern PgmFinding pgm_reconcile(Node *stmt, Oid object, char **command);
 
 /* inverse.c */
 extern char *pgm_inverse_of(Node *stmt);
+extern bool pgm_inverse_is_implied(Node *stmt, List *commands);
 
 #endif							/* PGM_ONLINE_RUN_H */

@@ -58,6 +58,7 @@ load(PgmRunner *runner)
 	runner->trusted = pgm_rights_trusts(&migration->author);
 	runner->script = pgm_script_read(migration->name, migration->script,
 									 migration->conforming_strings);
+	runner->script->run = runner->id;
 	return true;
 }
 
@@ -98,8 +99,10 @@ write_step(PgmRunner *runner, const PgmPlanStep *planned)
 	 * a column that the statement adds goes with what it was filled with; a
 	 * constraint that the steps have added is not missed
 	 */
-	if (step.undo == NULL && planned->composed &&
-		IsA(planned->statement->raw->stmt, AlterTableStmt))
+	if (step.undo == NULL &&
+		((planned->composed && IsA(planned->statement->raw->stmt, AlterTableStmt)) ||
+		 pgm_inverse_is_implied(planned->statement->raw->stmt,
+								pgm_store_fetch_commands(runner->id, list_make2("ALTER TABLE", "CREATE TABLE")))))
 		step.undo = "";
 	if (OidIsValid(line->relid))
 	{
@@ -227,7 +230,7 @@ pgm_runner_keep_settings(PgmRunner *runner)
 
 	if (load(runner))
 	{
-		foreach(lc, pgm_store_fetch_kept_commands(runner->id))
+		foreach(lc, pgm_store_fetch_commands(runner->id, list_make2("SET", "RESET")))
 			pgm_act_again(runner, (char *) lfirst(lc));
 	}
 	MemoryContextSwitchTo(old);

@@ -80,6 +80,24 @@ pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql)
 }
 
 /*
+ * The name of the backfill that a statement becomes, or a column that it adds.
+ * Another run of the migration has others.
+ */
+char *
+pgm_online_fill_name(const PgmScript *script, int number, const char *column)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "%s/%d", script->name, number);
+	if (column != NULL)
+		appendStringInfo(&buf, "/%s", column);
+	if (script->run != 0)
+		appendStringInfo(&buf, "@" INT64_FORMAT, script->run);
+	return buf.data;
+}
+
+/*
  * Add a backfill.
  */
 void

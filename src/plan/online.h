@@ -68,6 +68,7 @@ extern char *pgm_pieces_text(const PgmPieces *pieces, int from, int to);
 
 /* online.c */
 extern void pgm_online_add(List **steps, PgmHold hold, const char *why, char *sql);
+extern char *pgm_online_fill_name(const PgmScript *script, int number, const char *column);
 extern void pgm_online_add_fill(List **steps, Oid relid, const PgmFill *fill);
 extern Oid	pgm_online_table(const RangeVar *relation);
 extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);

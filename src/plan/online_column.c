@@ -205,8 +205,8 @@ add_fill(NewColumn *column)
 		.table = pgm_online_relation(alteration->stmt->relation),
 		.assign = psprintf("%s = %s", name, column->value),
 		.filter = psprintf("%s IS NULL", name),
-		.name = psprintf("%s/%d/%s", alteration->script->name, alteration->number,
-						 column->def->colname)
+		.name = pgm_online_fill_name(alteration->script, alteration->number,
+									 column->def->colname)
 	};
 
 	pgm_online_add_fill(&alteration->steps, alteration->relid, &fill);

@@ -144,7 +144,7 @@ pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement, b
 		return NIL;
 
 	fill.table = pgm_online_relation(relation);
-	fill.name = psprintf("%s/%d", script->name, statement->number);
+	fill.name = pgm_online_fill_name(script, statement->number, NULL);
 	if (IsA(stmt, UpdateStmt))
 		fill.assign = pgm_pieces_text(pieces, after + 1, has_where ? where : pieces->count);
 	if (has_where)

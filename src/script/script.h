@@ -47,6 +47,7 @@ typedef struct PgmScript
 {
 	const char *name;			/* of the migration, NULL for a compensation */
 	const char *sql;
+	int64		run;			/* that it is read for, 0 if none */
 	bool		conforming_strings; /* how its string literals are read */
 	PgmKind		kind;
 	PgmMode		mode;

@@ -96,7 +96,7 @@ extern PgmRunStep *pgm_store_fetch_next_step(int64 run);
 extern PgmRunStep *pgm_store_fetch_last_step(int64 run, int statement);
 extern PgmRunStep *pgm_store_fetch_irreversible(int64 run);
 extern bool pgm_store_is_statement_done(int64 run, int statement);
-extern List *pgm_store_fetch_kept_commands(int64 run);
+extern List *pgm_store_fetch_commands(int64 run, List *kinds);
 extern void pgm_store_begin_step(int64 run, const PgmRunStep *step);
 extern void pgm_store_finish_step(int64 run, const PgmRunStep *step, int64 rows, int64 wal_bytes);
 extern void pgm_store_forget_step_job(int64 run, int64 job);

@@ -14,8 +14,11 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "base/args.h"
 #include "base/query.h"
 #include "store/store.h"
 
@@ -137,6 +140,72 @@ pgm_store_add_run_statements(int64 run)
 	Datum		values[1];
 
 	values[0] = Int64GetDatum(run);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
+
+/* Of the session, NULL for a Unix-domain socket. */
+static char *
+client_address(void)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	Datum		address;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	address = inet_client_addr(fcinfo);
+	return fcinfo->isnull ? NULL : DatumGetCString(DirectFunctionCall1(inet_out, address));
+}
+
+/*
+ * What is to be known of a run that has failed, as strings that outlive the
+ * transaction; for pgm_store_insert_failed_run() in another process.
+ */
+List *
+pgm_store_describe_failure(const PgmRun *run, const char *sqlstate, const char *error)
+{
+	const bool	missing_ok = false;
+	List	   *strings = NIL;
+
+	strings = lappend(strings, (char *) run->migration);
+	strings = lappend(strings, (char *) run->action);
+	strings = lappend(strings, GetUserNameFromId(GetSessionUserId(), missing_ok));
+	strings = lappend(strings, GetUserNameFromId(GetUserId(), missing_ok));
+	strings = lappend(strings, application_name);
+	strings = lappend(strings, client_address());
+	strings = lappend(strings, psprintf("%d", MyProcPid));
+	strings = lappend(strings, psprintf(INT64_FORMAT, run->started_at));
+	strings = lappend(strings, psprintf(INT64_FORMAT, run->finished_at));
+	strings = lappend(strings, psprintf("%.3f", run->lock_wait_ms));
+	strings = lappend(strings, psprintf("%d", run->tries));
+	strings = lappend(strings, (char *) run->checksum);
+	strings = lappend(strings, (char *) run->note);
+	strings = lappend(strings, (char *) sqlstate);
+	strings = lappend(strings, (char *) error);
+	return strings;
+}
+
+/*
+ * Add a run that has failed, as it was described.
+ */
+void
+pgm_store_insert_failed_run(List *failure)
+{
+	static PgmQuery query = {
+		"INSERT INTO migrate.run (migration, action, outcome, session_username,"
+		" current_username, application_name, client_addr, pid, started_at, finished_at,"
+		" lock_wait_ms, rows, wal_bytes, tries, checksum, note, sqlstate, error)"
+		" SELECT nullif(f[1], ''), f[2], 'failed', f[3], f[4], f[5], nullif(f[6], '')::inet,"
+		" f[7]::integer, '2000-01-01 00:00:00+00'::timestamptz + f[8]::bigint * interval '1 us',"
+		" '2000-01-01 00:00:00+00'::timestamptz + f[9]::bigint * interval '1 us',"
+		" f[10]::float8, 0, 0, f[11]::integer, nullif(f[12], ''), nullif(f[13], ''), f[14], f[15]"
+		" FROM (SELECT $1) v (f)",
+		SPI_OK_INSERT, 1, {TEXTARRAYOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+
+	values[0] = pgm_args_text_array(failure);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
 	pgm_query_end(&scope);

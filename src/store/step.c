@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "base/args.h"
 #include "base/query.h"
 #include "store/online.h"
 
@@ -195,23 +196,23 @@ pgm_store_is_statement_done(int64 run, int statement)
 }
 
 /*
- * The commands that changed the session and not the database, as char *, in
- * order: a new session has to run them too.
+ * The commands of these kinds that are done, as char *, in order.
  */
 List *
-pgm_store_fetch_kept_commands(int64 run)
+pgm_store_fetch_commands(int64 run, List *kinds)
 {
 	static PgmQuery query = {
 		"SELECT sql FROM migrate.run_step"
-		" WHERE run_id = $1 AND state = 'done' AND kind IN ('SET', 'RESET') ORDER BY number",
-		SPI_OK_SELECT, 1, {INT8OID}
+		" WHERE run_id = $1 AND state = 'done' AND kind = ANY ($2) ORDER BY number",
+		SPI_OK_SELECT, 2, {INT8OID, TEXTARRAYOID}
 	};
 	PgmQueryScope scope;
-	Datum		values[1];
+	Datum		values[2];
 	List	   *commands = NIL;
 	MemoryContext old;
 
 	values[0] = Int64GetDatum(run);
+	values[1] = pgm_args_text_array(kinds);
 	pgm_query_begin(&scope);
 	pgm_query_run_latest(&query, values, NULL);
 	old = MemoryContextSwitchTo(scope.caller);

@@ -88,5 +88,7 @@ extern void pgm_store_set_state(const char *name, PgmState state, int64 run_id);
 /* run.c */
 extern int64 pgm_store_insert_run(const PgmRun *run);
 extern void pgm_store_add_run_statements(int64 run);
+extern List *pgm_store_describe_failure(const PgmRun *run, const char *sqlstate, const char *error);
+extern void pgm_store_insert_failed_run(List *failure);
 
 #endif							/* PGM_STORE_H */

@@ -35,5 +35,6 @@ extern PGDLLEXPORT void pgmigrate_launcher_main(Datum arg);
 extern PGDLLEXPORT void pgmigrate_starter_main(Datum arg);
 extern PGDLLEXPORT void pgmigrate_lane_main(Datum arg);
 extern PGDLLEXPORT void pgmigrate_run_main(Datum arg);
+extern PGDLLEXPORT void pgmigrate_recorder_main(Datum arg);
 
 #endif							/* PGM_WORKER_ROOM_H */

@@ -103,7 +103,7 @@ suite_pgtap()
 		say "pgtap: not run, this server has no pgTAP"
 		if [ -n "$CHOSEN_SERVER" ]; then return; fi
 	fi
-	if ! { start_server "$server" &&
+	if ! { start_server "$server" "pgmigrate.record_failures = off" &&
 		as_user "$BINDIR/createdb" pgtap &&
 		as_user "$BINDIR/psql" -XqAt -v ON_ERROR_STOP=1 -d pgtap \
 			-c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION pgmigrate'; } >"$log" 2>&1

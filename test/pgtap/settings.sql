@@ -30,6 +30,7 @@ $$, $$VALUES
 	('pgmigrate.lock_timeout', 'integer', 'ms', 'user', '0', '2147483647', NULL, '50'),
 	('pgmigrate.online_threshold', 'integer', 'kB', 'user', '0', '2147483647', NULL, '8192'),
 	('pgmigrate.out_of_order', 'enum', NULL, 'user', NULL, NULL, '{error,warn,allow}', 'error'),
+	('pgmigrate.record_failures', 'bool', NULL, 'user', NULL, NULL, NULL, 'on'),
 	('pgmigrate.verify_on_apply', 'bool', NULL, 'user', NULL, NULL, NULL, 'on')
 $$, 'all settings');
 

@@ -26,7 +26,9 @@ sub new_node
 
 	$node->init(%init,
 		extra => [ '--encoding=UTF8', '--locale=C.UTF-8', @{ $init{extra} // [] } ]);
-	$node->append_conf('postgresql.conf', $_) foreach @{ $args{conf} // [] };
+	# written by another process, at some time: for the tests that ask for it
+	$node->append_conf('postgresql.conf', $_)
+	  foreach 'pgmigrate.record_failures = off', @{ $args{conf} // [] };
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pgmigrate');
 	return $node;
