@@ -46,6 +46,7 @@ OBJS = \
 	src/store/run.o \
 	src/store/signals.o \
 	src/store/step.o \
+	src/store/sync.o \
 	src/backfill/brake.o \
 	src/backfill/change.o \
 	src/backfill/clean.o \
@@ -82,6 +83,10 @@ OBJS = \
 	src/plan/pieces.o \
 	src/plan/probe.o \
 	src/plan/queue.o \
+	src/sync/cache.o \
+	src/sync/expression.o \
+	src/sync/pair.o \
+	src/sync/trigger.o \
 	src/exec/attempt.o \
 	src/exec/execute.o \
 	src/exec/look.o \
@@ -122,6 +127,7 @@ OBJS = \
 	src/api/status.o \
 	src/api/steps.o \
 	src/api/submit.o \
+	src/api/sync.o \
 	src/api/undo.o \
 	src/api/verify.o \
 	src/api/wait.o \
@@ -135,11 +141,13 @@ SQL_FRAGMENTS = \
 	src/sql/tables.sql \
 	src/sql/backfill_tables.sql \
 	src/sql/online_tables.sql \
+	src/sql/sync_tables.sql \
 	src/sql/views.sql \
 	src/sql/backfill_views.sql \
 	src/sql/online_views.sql \
 	src/sql/api.sql \
 	src/sql/backfill_api.sql \
+	src/sql/sync_api.sql \
 	src/sql/rights.sql
 
 DATA =
@@ -190,7 +198,9 @@ REGRESS = \
 	backfill_triggers \
 	backfill_types \
 	backfill_wait \
-	backfill_window
+	backfill_window \
+	sync \
+	sync_refused
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION = \

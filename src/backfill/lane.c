@@ -354,6 +354,28 @@ open_leaf(PgmLane *lane)
 }
 
 /*
+ * Change the rows of a batch; returns whether there may be more in the piece.  Who
+ * keeps columns in step must know whose changes these are.
+ */
+static bool
+change_rows(PgmLane *lane, Relation rel)
+{
+	bool		more;
+
+	pgm_relation_filled = RelationGetRelid(rel);
+	PG_TRY();
+	{
+		more = lane->job->by_key ? pgm_key_batch(lane, rel) : pgm_pages_batch(lane, rel);
+	}
+	PG_FINALLY();
+	{
+		pgm_relation_filled = InvalidOid;
+	}
+	PG_END_TRY();
+	return more;
+}
+
+/*
  * One batch of the piece.
  */
 static PgmStep
@@ -375,7 +397,7 @@ do_batch(PgmLane *lane)
 	if (rel == NULL)
 		return PGM_STEP_AGAIN;
 	hot = pgm_hot_updates(rel);
-	more = lane->job->by_key ? pgm_key_batch(lane, rel) : pgm_pages_batch(lane, rel);
+	more = change_rows(lane, rel);
 	hot = pgm_hot_updates(rel) - hot;
 	table_close(rel, NoLock);
 

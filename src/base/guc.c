@@ -291,6 +291,22 @@ pgm_guc_pin_search_path(void)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/*
+ * The same, and write out and read expressions as every session does.
+ */
+void
+pgm_guc_pin_meaning(void)
+{
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog, pg_temp"}, {"DateStyle", "ISO, YMD"},
+		{"IntervalStyle", "postgres"}, {"extra_float_digits", "1"}
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /* Settings that a text of SQL can mean something else under. */
 static const char *const meaning_settings[] = {
 	"search_path", "DateStyle", "IntervalStyle", "TimeZone", "array_nulls", "backslash_quote",
@@ -347,6 +363,24 @@ pgm_guc_set_for_session(List *settings)
 	for (int i = 0; i + 1 < list_length(settings); i += 2)
 		(void) set_config_option((char *) list_nth(settings, i), (char *) list_nth(settings, i + 1),
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+}
+
+/*
+ * Are such settings what they are now?
+ */
+bool
+pgm_guc_has_meaning(List *settings)
+{
+	const bool	missing_ok = true;
+
+	for (int i = 0; i + 1 < list_length(settings); i += 2)
+	{
+		const char *current = GetConfigOption((char *) list_nth(settings, i), missing_ok, false);
+
+		if (current == NULL || strcmp(current, (char *) list_nth(settings, i + 1)) != 0)
+			return false;
+	}
+	return true;
 }
 
 /*

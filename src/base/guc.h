@@ -48,7 +48,9 @@ extern bool pgm_backfill_yield_to_vacuum;
 
 extern void pgm_guc_define(void);
 extern void pgm_guc_pin_search_path(void);
+extern void pgm_guc_pin_meaning(void);
 extern List *pgm_guc_save_meaning(void);
+extern bool pgm_guc_has_meaning(List *settings);
 extern void pgm_guc_restore_meaning(List *settings);
 extern List *pgm_guc_save_for_run(void);
 extern void pgm_guc_set_for_session(List *settings);

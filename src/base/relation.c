@@ -18,6 +18,9 @@
 
 #include "base/relation.h"
 
+/* The table whose rows a batch of a backfill changes at the moment. */
+Oid			pgm_relation_filled = InvalidOid;
+
 /*
  * Its name, qualified and quoted.
  */

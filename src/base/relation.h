@@ -11,6 +11,8 @@
 #ifndef PGM_RELATION_H
 #define PGM_RELATION_H
 
+extern Oid	pgm_relation_filled;
+
 extern char *pgm_relation_name(Oid relid);
 extern Oid	pgm_relation_owner(Oid relid);
 

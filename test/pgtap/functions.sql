@@ -28,6 +28,9 @@ $$, ARRAY[
 		'OUT duration_ms double precision, OUT waits_for text[], OUT problem text) SETOF record',
 	'grant_to(role regrole, rights text) void',
 	'revoke_from(role regrole) void',
+	'sync() trigger',
+	'sync_begin(relation regclass, source text[], target name, up text, down text DEFAULT NULL::text) bigint',
+	'sync_end(relation regclass, target name) boolean',
 	'backfill(target regclass, assign text DEFAULT NULL::text, filter text DEFAULT NULL::text, ' ||
 		'name text DEFAULT NULL::text, strategy text DEFAULT ''auto''::text, ' ||
 		'key text[] DEFAULT NULL::text[], lanes integer DEFAULT NULL::integer, ' ||

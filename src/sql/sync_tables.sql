@@ -1,0 +1,44 @@
+-- Tables of columns that are kept in step.  A pair is an old side (the columns of
+-- "source") and a new side (the column "target") of a table; all pairs of a table
+-- have the number "sync", which its trigger has as argument.  So the pairs are
+-- found from the trigger, wherever dump and restore have brought the table.
+
+CREATE TABLE migrate.sync_pair (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	sync bigint NOT NULL,
+	relid oid NOT NULL,
+	relation text NOT NULL,
+	source text[] NOT NULL,
+	target text NOT NULL,
+	up text NOT NULL,
+	down text,
+	settings text[] NOT NULL,
+	created_by text NOT NULL,
+	created_by_oid oid NOT NULL,
+	created_in bigint NOT NULL,
+	database oid NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	UNIQUE (sync, target)
+);
+COMMENT ON TABLE migrate.sync_pair IS 'old columns and the new one that is kept in step with them';
+COMMENT ON COLUMN migrate.sync_pair.id IS 'number of the pair';
+COMMENT ON COLUMN migrate.sync_pair.sync IS 'number that all pairs of a table have, the argument of its trigger';
+COMMENT ON COLUMN migrate.sync_pair.relid IS 'OID of the table';
+COMMENT ON COLUMN migrate.sync_pair.relation IS 'name of the table when the pair was made';
+COMMENT ON COLUMN migrate.sync_pair.source IS 'the old columns';
+COMMENT ON COLUMN migrate.sync_pair.target IS 'the new column';
+COMMENT ON COLUMN migrate.sync_pair.up IS 'expression of the new column by the others';
+COMMENT ON COLUMN migrate.sync_pair.down IS 'expression of the old column by the others, or NULL';
+COMMENT ON COLUMN migrate.sync_pair.settings IS 'settings under which the expressions are evaluated: names and values in turn';
+COMMENT ON COLUMN migrate.sync_pair.created_by IS 'role that made the pair';
+COMMENT ON COLUMN migrate.sync_pair.created_by_oid IS 'OID of that role';
+COMMENT ON COLUMN migrate.sync_pair.created_in IS 'system identifier of the cluster in which it was made';
+COMMENT ON COLUMN migrate.sync_pair.database IS 'OID of the database in which it was made';
+COMMENT ON COLUMN migrate.sync_pair.created_at IS 'when it was made';
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.sync_pair
+	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
+ALTER TABLE migrate.sync_pair ENABLE ALWAYS TRIGGER guard;
+
+SELECT pg_catalog.pg_extension_config_dump('migrate.sync_pair', '');
+SELECT pg_catalog.pg_extension_config_dump('migrate.sync_pair_id_seq', '');

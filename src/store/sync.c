@@ -1,0 +1,159 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync.c
+ *	  Rows of migrate.sync_pair.
+ *
+ * IDENTIFICATION
+ *	  src/store/sync.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "base/args.h"
+#include "base/query.h"
+#include "base/rights.h"
+#include "store/sync.h"
+
+/* The pair is the first of its table: the others will have its number. */
+static void
+set_own_number(PgmPair *pair)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.sync_pair SET sync = id WHERE id = $1",
+		SPI_OK_UPDATE, 1, {INT8OID}
+	};
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(pair->id);
+	pgm_query_run(&query, values, NULL);
+	pair->sync = pair->id;
+}
+
+/*
+ * Add a pair, made by the current user; sets its id, and "sync" if that is 0.
+ */
+void
+pgm_store_insert_pair(PgmPair *pair)
+{
+	static PgmQuery query = {
+		"INSERT INTO migrate.sync_pair (sync, relid, relation, source, target, up, down, settings,"
+		" created_by, created_by_oid, created_in, database)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
+		SPI_OK_INSERT_RETURNING, 12,
+		{INT8OID, OIDOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID,
+		OIDOID, INT8OID, OIDOID}
+	};
+	PgmAuthor	author = pgm_rights_current_author();
+	PgmQueryScope scope;
+	Datum		values[12];
+	char		nulls[13] = "            ";
+
+	values[0] = Int64GetDatum(pair->sync);
+	values[1] = ObjectIdGetDatum(pair->relid);
+	values[2] = CStringGetTextDatum(pair->relation);
+	values[3] = pgm_args_text_array(pair->source);
+	values[4] = CStringGetTextDatum(pair->target);
+	values[5] = CStringGetTextDatum(pair->up);
+	pgm_query_set_text(values, nulls, 6, pair->down);
+	values[7] = pgm_args_text_array(pair->settings);
+	values[8] = CStringGetTextDatum(author.name);
+	values[9] = ObjectIdGetDatum(author.oid);
+	values[10] = Int64GetDatum(author.cluster);
+	values[11] = ObjectIdGetDatum(MyDatabaseId);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, nulls);
+	pair->id = pgm_query_int64(0, 1, 0);
+	if (pair->sync == 0)
+		set_own_number(pair);
+	pgm_query_end(&scope);
+}
+
+/*
+ * All pairs with this number, as PgmPair *, in the order in which they were made.
+ * They are read as they are now: a transaction with an old snapshot has to keep
+ * columns in step that have become pairs since.
+ */
+List *
+pgm_store_fetch_pairs(int64 sync)
+{
+	static PgmQuery query = {
+		"SELECT id, relid, relation, source, target, up, down, settings FROM migrate.sync_pair"
+		" WHERE sync = $1 ORDER BY id",
+		SPI_OK_SELECT, 1, {INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+	List	   *pairs = NIL;
+	MemoryContext old;
+
+	values[0] = Int64GetDatum(sync);
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(&query, values, NULL);
+	old = MemoryContextSwitchTo(scope.caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		PgmPair    *pair = palloc0(sizeof(PgmPair));
+
+		pair->id = pgm_query_int64(i, 1, 0);
+		pair->sync = sync;
+		pair->relid = pgm_query_oid(i, 2);
+		pair->relation = pgm_query_text(i, 3);
+		pair->source = pgm_query_strings(i, 4);
+		pair->target = pgm_query_text(i, 5);
+		pair->up = pgm_query_text(i, 6);
+		pair->down = pgm_query_text(i, 7);
+		pair->settings = pgm_query_strings(i, 8);
+		pairs = lappend(pairs, pair);
+	}
+	MemoryContextSwitchTo(old);
+	pgm_query_end(&scope);
+	return pairs;
+}
+
+/*
+ * The number of the pairs of a table, by its OID; 0 if there are none.  For one
+ * that has lost its trigger.
+ */
+int64
+pgm_store_find_sync(Oid relid)
+{
+	static PgmQuery query = {
+		"SELECT max(sync) FROM migrate.sync_pair"
+		" WHERE relid = $1 AND created_in = $2 AND database = $3",
+		SPI_OK_SELECT, 3, {OIDOID, INT8OID, OIDOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[3];
+	int64		number;
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[2] = ObjectIdGetDatum(MyDatabaseId);
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(&query, values, NULL);
+	number = pgm_query_int64(0, 1, 0);
+	pgm_query_end(&scope);
+	return number;
+}
+
+void
+pgm_store_delete_pair(int64 id)
+{
+	static PgmQuery query = {
+		"DELETE FROM migrate.sync_pair WHERE id = $1",
+		SPI_OK_DELETE, 1, {INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(id);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}

@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync.h
+ *	  Rows of migrate.sync_pair in and out.
+ *
+ * IDENTIFICATION
+ *	  src/store/sync.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_STORE_SYNC_H
+#define PGM_STORE_SYNC_H
+
+#include "nodes/pg_list.h"
+
+/* A row of migrate.sync_pair. */
+typedef struct PgmPair
+{
+	int64		id;
+	int64		sync;			/* 0 when inserted: becomes the id */
+	Oid			relid;
+	char	   *relation;		/* qualified and quoted, when it was made */
+	List	   *source;			/* of char * */
+	char	   *target;
+	char	   *up;
+	char	   *down;			/* or NULL */
+	List	   *settings;		/* names and values, see
+								 * pgm_guc_save_meaning() */
+} PgmPair;
+
+extern void pgm_store_insert_pair(PgmPair *pair);
+extern List *pgm_store_fetch_pairs(int64 sync);
+extern int64 pgm_store_find_sync(Oid relid);
+extern void pgm_store_delete_pair(int64 id);
+
+#endif							/* PGM_STORE_SYNC_H */

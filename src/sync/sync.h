@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * sync.h
+ *	  Columns that are kept in step by a trigger.
+ *
+ * IDENTIFICATION
+ *	  src/sync/sync.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_SYNC_H
+#define PGM_SYNC_H
+
+#include "executor/execExpr.h"
+#include "fmgr.h"
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+#include "nodes/primnodes.h"
+#include "utils/relcache.h"
+
+#include "store/sync.h"
+
+/* Fires after the other triggers of a table, which go by their names. */
+#define PGM_SYNC_TRIGGER	"zzz_pgmigrate_sync"
+
+/* A pair, prepared for a table with storage: numbers and types are that table's. */
+typedef struct PgmSyncPair
+{
+	int64		id;
+	char	   *target_name;
+	AttrNumber	target;
+	AttrNumber	source;			/* what "down" is for; 0 without it */
+	AttrNumber *inputs;			/* the old columns, and what else "up" reads */
+	int			ninputs;
+	Expr	   *up;
+	Expr	   *down;			/* or NULL */
+	Bitmapset  *down_reads;		/* columns, by their numbers */
+	List	   *settings;		/* what to evaluate them under; NIL: anything */
+
+	/*
+	 * What the old column has if an INSERT does not mention it: one of these
+	 * expressions; or there is no telling.
+	 */
+	List	   *defaults;
+	bool		default_volatile;
+} PgmSyncPair;
+
+/* All pairs of a table. */
+typedef struct PgmSyncTable
+{
+	MemoryContext cxt;
+	bool		current;		/* false: to be dropped when nobody uses it */
+	int			users;
+	int			npairs;
+	PgmSyncPair *pairs;
+	AttrNumber	last;			/* highest column that matters */
+	Bitmapset  *columns;		/* all that matter, offset as in the server */
+} PgmSyncTable;
+
+/* What pgm_sync_enter_owner() changed. */
+typedef struct PgmSyncScope
+{
+	Oid			userid;
+	int			sec_context;
+	int			guc_level;		/* 0: none */
+} PgmSyncScope;
+
+/* expression.c */
+extern Node *pgm_sync_parse(Relation rel, const char *alias, const char *column,
+							const char *text);
+extern void pgm_sync_check(Relation rel, const char *what, const char *column, Node *expr);
+extern char *pgm_sync_deparse(Relation rel, Node *expr);
+extern List *pgm_sync_settings(List *settings, Node *up, Node *down);
+extern void pgm_sync_enter_owner(Relation rel, bool new_level, PgmSyncScope *scope);
+extern void pgm_sync_leave_owner(PgmSyncScope *scope);
+
+/* cache.c */
+extern PgmSyncTable *pgm_sync_table(Relation rel, int64 sync);
+extern void pgm_sync_release(PgmSyncTable *table);
+
+/* pair.c */
+extern int64 pgm_sync_number(Relation rel);
+extern int64 pgm_sync_begin(Oid relid, List *source, const char *target, const char *up,
+							const char *down);
+extern bool pgm_sync_end(Oid relid, const char *target);
+
+/* trigger.c */
+extern Datum pgm_sync_fire(FunctionCallInfo fcinfo);
+
+#endif							/* PGM_SYNC_H */

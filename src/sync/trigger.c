@@ -1,0 +1,523 @@
+/*-------------------------------------------------------------------------
+ *
+ * trigger.c
+ *	  migrate.sync(): keep the two sides of a row in step
+ *
+ * A pair has an old side, some columns that "up" makes the new column of, and the
+ * new side, that column, which "down" makes the old one of, if there is a "down".
+ * Which way a value goes is decided by what a statement did to the row and by
+ * nothing else, least of all by a setting of the session:
+ *
+ * UPDATE, by the values before and after it, compared by image:
+ *
+ *	old side	new side
+ *	changed		same		new := up
+ *	same		changed		old := down; without down, it is left
+ *	changed		changed		left as it is: who writes both knows both
+ *	same		same		left as it is
+ *
+ * INSERT (COPY, the insert of an upsert, a row that moves into a partition): the
+ * new column has no default, so it is null unless it was written.
+ *
+ *	null					new := up
+ *	what "up" gives			left as it is: the row is in step
+ *	anything else			old := down, if the old column is null or what it
+ *							has by default, so that it was not written; a
+ *							default that is not the same each time counts as not
+ *							written; else, or without down, it is left
+ *
+ * So a row is in step if one side is what its expression makes of the other.  It
+ * need not be true for both: "up" and "down" may lose something, and then the side
+ * that was written keeps what was written.
+ *
+ * Several pairs may share an old column.  If one's new side was written, the
+ * others get their new values of the old column, as with any write of it; but not
+ * those that "down" has read, which are part of what was written.
+ *
+ * Two kinds of writes are told apart.  A batch of a backfill that sets the new
+ * column to what "up" gives fills it, so it does not go back down.  With
+ * session_replication_role = replica, as in a worker that applies what another
+ * server sends, a new side that was written came with the old one that belongs to
+ * it, and is left.
+ *
+ * The state of a statement hangs on its own FmgrInfo and goes with it; what is
+ * prepared for the table is kept for the session (cache.c).
+ *
+ * IDENTIFICATION
+ *	  src/sync/trigger.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/relation.h"
+#include "sync/sync.h"
+
+typedef enum Action
+{
+	LEAVE, GO_UP, GO_DOWN
+} Action;
+
+/* A pair in a statement. */
+typedef struct PairState
+{
+	ExprState  *up;
+	ExprState  *down;
+	List	   *defaults;		/* of ExprState * */
+	bool		other_settings; /* than the session's */
+	bool		target_written; /* in this row */
+	Action		action;
+} PairState;
+
+/* A statement that writes the table. */
+typedef struct Statement
+{
+	MemoryContext cxt;
+	PgmSyncTable *table;
+	PairState  *pairs;
+	bool		other_settings;
+	bool		update_known;
+	bool		update_matters; /* may touch columns of a pair */
+	ExprContext *econtext;
+	TupleTableSlot *row;		/* the new row as it is so far */
+	TupleTableSlot *work;		/* a copy of it that can be changed, or NULL */
+	int			current;		/* pair, for the error context */
+	Relation	rel;
+	MemoryContextCallback callback;
+} Statement;
+
+static void
+release_table(void *arg)
+{
+	pgm_sync_release(((Statement *) arg)->table);
+}
+
+static int64
+sync_argument(const Trigger *trigger)
+{
+	if (trigger->tgnargs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" was not made by migrate.sync_begin()", trigger->tgname)));
+	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(trigger->tgargs[0])));
+}
+
+/*
+ * The state of the statement that fires the trigger, made for its first row.
+ */
+static Statement *
+begin_statement(FmgrInfo *flinfo, TriggerData *trigger)
+{
+	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	Statement  *statement = palloc0(sizeof(Statement));
+	PgmSyncTable *table;
+
+	statement->cxt = flinfo->fn_mcxt;
+	statement->table = table = pgm_sync_table(trigger->tg_relation,
+											  sync_argument(trigger->tg_trigger));
+	statement->callback.func = release_table;
+	statement->callback.arg = statement;
+	MemoryContextRegisterResetCallback(statement->cxt, &statement->callback);
+
+	statement->pairs = palloc0(sizeof(PairState) * Max(table->npairs, 1));
+	for (int i = 0; i < table->npairs; i++)
+	{
+		statement->pairs[i].other_settings = !pgm_guc_has_meaning(table->pairs[i].settings);
+		if (statement->pairs[i].other_settings)
+			statement->other_settings = true;
+	}
+	statement->econtext = CreateStandaloneExprContext();
+	flinfo->fn_extra = statement;
+	MemoryContextSwitchTo(old);
+	return statement;
+}
+
+/*
+ * May this UPDATE touch a column of a pair?  What it sets is known, but not what
+ * other triggers do before us.
+ */
+static bool
+update_matters(Statement *statement, TriggerData *trigger)
+{
+	TriggerDesc *desc = trigger->tg_relation->trigdesc;
+	int			before = 0;
+
+	if (statement->update_known)
+		return statement->update_matters;
+	for (int i = 0; i < desc->numtriggers; i++)
+	{
+		if (TRIGGER_TYPE_MATCHES(desc->triggers[i].tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE))
+			before++;
+	}
+	statement->update_known = true;
+	statement->update_matters = before > 1 || trigger->tg_updatedcols == NULL ||
+		bms_overlap(trigger->tg_updatedcols, statement->table->columns);
+	return statement->update_matters;
+}
+
+/*
+ * Are two values of a column identical?  Looks at what is stored out of line only
+ * if it is stored in two places.
+ */
+static bool
+same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool b_isnull)
+{
+	if (a_isnull || b_isnull)
+		return a_isnull && b_isnull;
+	if (att->attbyval || DatumGetPointer(a) == DatumGetPointer(b))
+		return a == b;
+	if (att->attlen == -1 && VARSIZE_ANY(a) == VARSIZE_ANY(b) &&
+		memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_ANY(a)) == 0)
+		return true;
+	return datum_image_eq(a, b, att->attbyval, att->attlen);
+}
+
+static bool
+same_in_slots(TupleTableSlot *a, TupleTableSlot *b, AttrNumber attno)
+{
+	Form_pg_attribute att = TupleDescAttr(a->tts_tupleDescriptor, attno - 1);
+	bool		a_isnull;
+	bool		b_isnull;
+	Datum		a_value = slot_getattr(a, attno, &a_isnull);
+	Datum		b_value = slot_getattr(b, attno, &b_isnull);
+
+	return same_value(att, a_value, a_isnull, b_value, b_isnull);
+}
+
+/* Is that the value of the column in the row as it is so far? */
+static bool
+is_in_row(Statement *statement, AttrNumber attno, Datum value, bool isnull)
+{
+	Form_pg_attribute att = TupleDescAttr(statement->row->tts_tupleDescriptor, attno - 1);
+	bool		row_isnull;
+	Datum		row_value = slot_getattr(statement->row, attno, &row_isnull);
+
+	return same_value(att, row_value, row_isnull, value, isnull);
+}
+
+/*
+ * Evaluate an expression for the row as it is so far; "state" is set up at the
+ * first time.  The result is good until the next row.
+ */
+static Datum
+evaluate(Statement *statement, int pair, Expr *expr, ExprState **state, bool *isnull)
+{
+	statement->current = pair;
+	if (statement->pairs[pair].other_settings)
+		pgm_guc_restore_meaning(statement->table->pairs[pair].settings);
+	if (*state == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
+
+		*state = ExecInitExpr(expr, NULL);
+		MemoryContextSwitchTo(old);
+	}
+	statement->econtext->ecxt_scantuple = statement->row;
+	return ExecEvalExprSwitchContext(*state, statement->econtext, isnull);
+}
+
+/*
+ * Set a column of the row; returns whether that changed it.
+ */
+static bool
+set_column(Statement *statement, AttrNumber attno, Datum value, bool isnull)
+{
+	TupleTableSlot *row = statement->row;
+	TupleTableSlot *work = statement->work;
+
+	if (is_in_row(statement, attno, value, isnull))
+		return false;
+	if (work == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
+
+		/* a copy of the descriptor, which needs no pin */
+		work = MakeSingleTupleTableSlot(CreateTupleDescCopy(row->tts_tupleDescriptor),
+										&TTSOpsVirtual);
+		statement->work = work;
+		MemoryContextSwitchTo(old);
+	}
+	if (row != work)
+	{
+		int			natts = row->tts_tupleDescriptor->natts;
+
+		slot_getallattrs(row);
+		ExecClearTuple(work);
+		memcpy(work->tts_values, row->tts_values, sizeof(Datum) * natts);
+		memcpy(work->tts_isnull, row->tts_isnull, sizeof(bool) * natts);
+		ExecStoreVirtualTuple(work);
+		statement->row = work;
+	}
+	work->tts_values[attno - 1] = value;
+	work->tts_isnull[attno - 1] = isnull;
+	return true;
+}
+
+/*
+ * Decide by what an UPDATE did.  Returns whether there is anything to do.
+ */
+static bool
+examine_update(Statement *statement, TupleTableSlot *before)
+{
+	bool		any = false;
+
+	for (int i = 0; i < statement->table->npairs; i++)
+	{
+		PgmSyncPair *pair = &statement->table->pairs[i];
+		PairState  *state = &statement->pairs[i];
+		bool		old_written = false;
+
+		for (int k = 0; k < pair->ninputs && !old_written; k++)
+			old_written = !same_in_slots(before, statement->row, pair->inputs[k]);
+		state->target_written = !same_in_slots(before, statement->row, pair->target);
+		state->action = LEAVE;
+		if (old_written && !state->target_written)
+			state->action = GO_UP;
+		else if (!old_written && state->target_written && pair->down != NULL &&
+				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
+			state->action = GO_DOWN;
+		any |= state->action != LEAVE;
+	}
+	return any;
+}
+
+/* Is the new side what "up" makes of the old one? */
+static bool
+is_up(Statement *statement, int i)
+{
+	PgmSyncPair *pair = &statement->table->pairs[i];
+	bool		isnull;
+	Datum		value = evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
+
+	return is_in_row(statement, pair->target, value, isnull);
+}
+
+/*
+ * Can it be that an INSERT did not mention the old column?
+ */
+static bool
+source_is_default(Statement *statement, int i)
+{
+	PgmSyncPair *pair = &statement->table->pairs[i];
+	PairState  *state = &statement->pairs[i];
+	ListCell   *lc;
+	ListCell   *cell;
+	bool		isnull;
+
+	(void) slot_getattr(statement->row, pair->source, &isnull);
+	if (isnull || pair->default_volatile)
+		return true;
+	if (state->defaults == NIL && pair->defaults != NIL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
+
+		foreach(lc, pair->defaults)
+			state->defaults = lappend(state->defaults, NULL);
+		MemoryContextSwitchTo(old);
+	}
+	forboth(lc, pair->defaults, cell, state->defaults)
+	{
+		Datum		value = evaluate(statement, i, (Expr *) lfirst(lc),
+									 (ExprState **) &lfirst(cell), &isnull);
+
+		if (is_in_row(statement, pair->source, value, isnull))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Decide by what an INSERT wrote.
+ */
+static void
+examine_insert(Statement *statement)
+{
+	for (int i = 0; i < statement->table->npairs; i++)
+	{
+		PgmSyncPair *pair = &statement->table->pairs[i];
+		PairState  *state = &statement->pairs[i];
+		bool		isnull;
+
+		(void) slot_getattr(statement->row, pair->target, &isnull);
+		state->target_written = !isnull;
+		state->action = LEAVE;
+		if (isnull)
+			state->action = GO_UP;
+		else if (pair->down != NULL &&
+				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
+				 !is_up(statement, i) && source_is_default(statement, i))
+			state->action = GO_DOWN;
+	}
+}
+
+/*
+ * An old column was written by the "down" of pair "from": other pairs that read it
+ * follow, but for those that this "down" has read.
+ */
+static void
+follow_source(Statement *statement, int from)
+{
+	PgmSyncPair *written = &statement->table->pairs[from];
+
+	for (int i = 0; i < statement->table->npairs; i++)
+	{
+		PgmSyncPair *pair = &statement->table->pairs[i];
+		PairState  *state = &statement->pairs[i];
+
+		if (i == from || state->target_written)
+			continue;
+		for (int k = 0; k < pair->ninputs; k++)
+		{
+			if (pair->inputs[k] == written->source)
+				state->action = bms_is_member(pair->target, written->down_reads) ? LEAVE : GO_UP;
+		}
+	}
+}
+
+/*
+ * Is the row changed by a batch of a backfill itself, not by a trigger or a
+ * function that it runs?
+ */
+static bool
+is_filled(Relation rel)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+
+	if (pgm_relation_filled != RelationGetRelid(rel))
+		return false;
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	return DatumGetInt32(pg_trigger_depth(fcinfo)) == 1;
+}
+
+/*
+ * Carry out what was decided.
+ */
+static void
+carry_out(Statement *statement, bool filled)
+{
+	PgmSyncTable *table = statement->table;
+	bool		isnull;
+	Datum		value;
+
+	for (int i = 0; i < table->npairs; i++)
+	{
+		PgmSyncPair *pair = &table->pairs[i];
+
+		if (statement->pairs[i].action != GO_DOWN || (filled && is_up(statement, i)))
+			continue;
+		value = evaluate(statement, i, pair->down, &statement->pairs[i].down, &isnull);
+		if (set_column(statement, pair->source, value, isnull))
+			follow_source(statement, i);
+	}
+	for (int i = 0; i < table->npairs; i++)
+	{
+		PgmSyncPair *pair = &table->pairs[i];
+
+		if (statement->pairs[i].action != GO_UP)
+			continue;
+		value = evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
+		(void) set_column(statement, pair->target, value, isnull);
+	}
+}
+
+/* Say what was going on. */
+static void
+sync_error(void *arg)
+{
+	Statement  *statement = (Statement *) arg;
+
+	errcontext("keeping column \"%s\" of table \"%s\" in step",
+			   statement->table->pairs[statement->current].target_name,
+			   RelationGetRelationName(statement->rel));
+}
+
+/* The tuple that the changed row makes, in place of "tuple". */
+static HeapTuple
+form_tuple(Statement *statement, HeapTuple tuple)
+{
+	TupleTableSlot *work = statement->work;
+	HeapTuple	result = heap_form_tuple(work->tts_tupleDescriptor, work->tts_values,
+										 work->tts_isnull);
+
+	result->t_data->t_ctid = tuple->t_data->t_ctid;
+	result->t_self = tuple->t_self;
+	result->t_tableOid = tuple->t_tableOid;
+	return result;
+}
+
+/*
+ * The row that is to be stored in place of "tuple", in the current context.
+ */
+static HeapTuple
+sync_row(Statement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapTuple tuple)
+{
+	bool		is_insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+	PgmSyncScope scope;
+	ErrorContextCallback callback;
+
+	statement->row = slot;
+	statement->rel = trigger->tg_relation;
+	if (!is_insert && !examine_update(statement, trigger->tg_trigslot))
+		return tuple;
+
+	callback.callback = sync_error;
+	callback.arg = statement;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	ResetExprContext(statement->econtext);
+	pgm_sync_enter_owner(trigger->tg_relation, statement->other_settings, &scope);
+	if (is_insert)
+		examine_insert(statement);
+	carry_out(statement, !is_insert && is_filled(trigger->tg_relation));
+	pgm_sync_leave_owner(&scope);
+	error_context_stack = callback.previous;
+	return statement->row == slot ? tuple : form_tuple(statement, tuple);
+}
+
+/*
+ * migrate.sync()
+ */
+Datum
+pgm_sync_fire(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Statement  *statement = (Statement *) fcinfo->flinfo->fn_extra;
+	TupleTableSlot *slot;
+	HeapTuple	tuple;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!(TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		  TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("migrate.sync() must be called as a trigger that migrate.sync_begin() made")));
+	if (statement == NULL)
+		statement = begin_statement(fcinfo->flinfo, trigger);
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+	{
+		slot = trigger->tg_trigslot;
+		tuple = trigger->tg_trigtuple;
+	}
+	else
+	{
+		slot = trigger->tg_newslot;
+		tuple = trigger->tg_newtuple;
+		if (!update_matters(statement, trigger))
+			return PointerGetDatum(tuple);
+	}
+	return PointerGetDatum(sync_row(statement, trigger, slot, tuple));
+}
