@@ -24,6 +24,7 @@
 
 int			pgm_lock_timeout = 50;
 int			pgm_lock_retries = 60;
+int			pgm_online_duty = 50;
 int			pgm_online_threshold = 8192;
 int			pgm_out_of_order = PGM_OUT_OF_ORDER_ERROR;
 bool		pgm_record_failures = true;
@@ -85,6 +86,14 @@ define_run_settings(void)
 							 PGM_OUT_OF_ORDER_ERROR, out_of_order_options,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.online_duty",
+							"Sets the percentage of the time that a backfill of an online run may work.",
+							"Other backfills make way for sessions that write.",
+							&pgm_online_duty,
+							50, 1, 100,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
 
 	DefineCustomIntVariable("pgmigrate.online_threshold",
 							"Sets the size of a table from which on a statement that holds others up runs online.",
@@ -334,7 +343,7 @@ pgm_guc_save_meaning(void)
 
 /* Settings that a run takes along from the session that asked for it. */
 static const char *const run_settings[] = {
-	"pgmigrate.lock_timeout", "pgmigrate.online_threshold", "pgmigrate.verify_on_apply"
+	"pgmigrate.lock_timeout", "pgmigrate.online_duty", "pgmigrate.online_threshold", "pgmigrate.verify_on_apply"
 };
 
 /*

@@ -22,6 +22,7 @@ typedef enum PgmOutOfOrder
 
 extern int	pgm_lock_timeout;
 extern int	pgm_lock_retries;
+extern int	pgm_online_duty;
 extern int	pgm_online_threshold;
 extern int	pgm_out_of_order;
 extern bool pgm_record_failures;

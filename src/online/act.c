@@ -124,7 +124,9 @@ submit_backfill(PgmRunner *runner)
 {
 	PgmRunStep *step = runner->step;
 	const bool	read_only = true;
+	const bool	for_update = true;
 	const long	one_row = 1;
+	PgmJob	   *job;
 	bool		isnull;
 
 	SPI_connect();
@@ -134,6 +136,11 @@ submit_backfill(PgmRunner *runner)
 											&isnull));
 	SPI_finish();
 	pgm_store_begin_step(runner->id, step);
+
+	/* the rest of the run waits for it */
+	job = pgm_store_fetch_job(step->job, for_update);
+	job->duty = pgm_online_duty;
+	pgm_store_set_limits(job);
 }
 
 static void

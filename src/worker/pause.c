@@ -231,7 +231,8 @@ be_courteous(PgmWorker *w, PgmLimits *limits)
 	bool		yield = pgm_backfill_courtesy < 100 && others_work(w, GetCurrentTimestamp());
 
 	pgm_lane_be_brief(w->lane, yield);
-	if (!yield)
+	/* a share of the time that the job was given is what it takes */
+	if (!yield || pgm_lane_job(w->lane)->duty != PGM_LIMIT_UNSET)
 		return;
 	limits->duty = Min(limits->duty, pgm_backfill_courtesy);
 	if (w->brake.zone == PGM_ZONE_RUN)

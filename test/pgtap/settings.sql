@@ -28,6 +28,7 @@ $$, $$VALUES
 	('pgmigrate.backfill_yield_to_vacuum', 'bool', NULL, 'sighup', NULL, NULL, NULL, 'off'),
 	('pgmigrate.lock_retries', 'integer', NULL, 'user', '0', '2147483647', NULL, '60'),
 	('pgmigrate.lock_timeout', 'integer', 'ms', 'user', '0', '2147483647', NULL, '50'),
+	('pgmigrate.online_duty', 'integer', NULL, 'user', '1', '100', NULL, '50'),
 	('pgmigrate.online_threshold', 'integer', 'kB', 'user', '0', '2147483647', NULL, '8192'),
 	('pgmigrate.out_of_order', 'enum', NULL, 'user', NULL, NULL, '{error,warn,allow}', 'error'),
 	('pgmigrate.record_failures', 'bool', NULL, 'user', NULL, NULL, NULL, 'on'),
