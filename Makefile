@@ -16,6 +16,7 @@ MODULE_big = $(EXTENSION)
 OBJS = \
 	$(WIN32RES) \
 	src/base/args.o \
+	src/base/dependents.o \
 	src/base/extension.o \
 	src/base/guc.o \
 	src/base/hold.o \
@@ -78,11 +79,16 @@ OBJS = \
 	src/plan/online_index.o \
 	src/plan/online_name.o \
 	src/plan/online_rows.o \
+	src/plan/online_shadow.o \
 	src/plan/online_table.o \
+	src/plan/online_type.o \
 	src/plan/order.o \
 	src/plan/pieces.o \
 	src/plan/probe.o \
 	src/plan/queue.o \
+	src/swap/built.o \
+	src/swap/carry.o \
+	src/swap/swap.o \
 	src/sync/cache.o \
 	src/sync/expression.o \
 	src/sync/pair.o \
@@ -127,6 +133,7 @@ OBJS = \
 	src/api/status.o \
 	src/api/steps.o \
 	src/api/submit.o \
+	src/api/swap.o \
 	src/api/sync.o \
 	src/api/undo.o \
 	src/api/verify.o \
@@ -174,6 +181,7 @@ REGRESS = \
 	plan \
 	plan_more \
 	steps \
+	steps_type \
 	online_refused \
 	online \
 	arguments \

@@ -72,6 +72,7 @@ static const FunctionLevel function_levels[] = {
 	{"load", RIGHTS_ADMIN},
 	{"register", RIGHTS_ADMIN},
 	{"resolve", RIGHTS_ADMIN},
+	{"swap_column", RIGHTS_ADMIN},
 	{"sync_begin", RIGHTS_ADMIN},
 	{"sync_end", RIGHTS_ADMIN},
 	{"unregister", RIGHTS_ADMIN},

@@ -120,6 +120,9 @@
 #define pgm_is_not_null_constraint(cmd) false
 #endif
 
+/* Older servers have no such constraints in their catalogs, nor a name for them. */
+#define PGM_CONSTRAINT_NOT_NULL	'n'
+
 /*
  * 18 can add NOT NULL, and foreign keys of partitioned tables, without looking
  * at the rows (a379061a22a, b663b9436e7); it has constraints that are not
@@ -129,11 +132,13 @@
 #define PGM_NOT_NULL_CAN_WAIT		true
 #define PGM_PARTITIONED_KEY_CAN_WAIT	true
 #define pgm_is_not_enforced(constraint) (!(constraint)->is_enforced)
+#define pgm_check_is_enforced(check) ((check)->ccenforced)
 #define pgm_is_without_overlaps(constraint) ((constraint)->without_overlaps)
 #else
 #define PGM_NOT_NULL_CAN_WAIT		false
 #define PGM_PARTITIONED_KEY_CAN_WAIT	false
 #define pgm_is_not_enforced(constraint) false
+#define pgm_check_is_enforced(check) true
 #define pgm_is_without_overlaps(constraint) false
 #endif
 

@@ -216,6 +216,25 @@ steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, b
 }
 
 /*
+ * The steps of a part of a statement, which has the text of a statement itself.
+ */
+List *
+pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted)
+{
+	PgmPlanStep whole = {.sql = sql};
+	PgmScript  *part = as_script(script, list_make1(&whole));
+	Bitmapset  *rewriting = find_rewriting(part, trusted);
+	PgmStatement *statement = (PgmStatement *) linitial(pgm_script_statements(part, PGM_PART_UP));
+	List	   *steps;
+
+	statement->number = number;
+	steps = take_apart(part, statement, trusted, bms_is_member(1, rewriting));
+	if (steps == NIL)
+		pgm_online_add(&steps, PGM_HOLD_FOUND, NULL, sql);
+	return steps;
+}
+
+/*
  * All steps, each with the statement that it comes from.
  */
 static List *
@@ -259,8 +278,32 @@ static void
 find_hold(PgmPlanStep *step, const PgmPlanLine *line)
 {
 	step->hold = found_hold(line);
-	if (step->hold >= PGM_HOLD_SCAN && line->mode >= ShareLock)
+	if (step->why == NULL && step->hold >= PGM_HOLD_SCAN && line->mode >= ShareLock)
 		step->why = "there is no other form: whoever writes waits meanwhile";
+}
+
+/*
+ * What a function locks, on which the server does not tell.
+ */
+static void
+add_locks(PgmPlanStep *step, PgmPlanLine *line)
+{
+	ListCell   *lc;
+
+	foreach(lc, step->locks)
+	{
+		const PgmLock *lock = (PgmLock *) lfirst(lc);
+		PgmPlanLine *copy = line;
+
+		if (foreach_current_index(lc) > 0)
+		{
+			copy = palloc(sizeof(PgmPlanLine));
+			*copy = *line;
+			step->lines = lappend(step->lines, copy);
+		}
+		copy->relid = lock->relid;
+		copy->mode = lock->mode;
+	}
 }
 
 /*
@@ -284,6 +327,7 @@ find_lines(const PgmScript *script, List *steps, bool trusted)
 			line->relid = step->filled;
 			line->mode = RowExclusiveLock;
 		}
+		add_locks(step, line);
 	}
 }
 

@@ -12,6 +12,7 @@
 #ifndef PGM_ONLINE_H
 #define PGM_ONLINE_H
 
+#include "base/dependents.h"
 #include "plan/plan.h"
 
 /* The text of a statement by its tokens; see pieces.c. */
@@ -58,6 +59,40 @@ typedef struct PgmAlteration
 	List	   *steps;
 } PgmAlteration;
 
+/* A constraint that is built beside the one that it is to replace. */
+typedef struct PgmStandIn
+{
+	char	   *table;			/* NULL: the one whose column changes */
+	char	   *name;
+	char	   *definition;
+	bool		valid;			/* is it to be validated? */
+} PgmStandIn;
+
+/* A column whose type changes; see online_type.c and online_shadow.c. */
+typedef struct PgmTypeChange
+{
+	PgmAlteration *alteration;
+	const char *column;
+	const ColumnDef *def;		/* type and USING, as they were parsed */
+	char	   *type;			/* and as they were written */
+	char	   *shadow;			/* name of the column that stands in */
+	Oid			user;
+	PgmDependents *found;
+	bool		drops_default;	/* does the same statement drop it? */
+	const char *obstacle;		/* why it cannot be done so, or NULL */
+
+	Oid			type_id;
+	int32		type_mod;
+	Node	   *expr;			/* of the new values */
+	char	   *value;			/* the same as text */
+	bool		stable;			/* not immutable */
+	Bitmapset  *reads;			/* columns that it reads, as in pull_varattnos() */
+	List	   *sources;		/* their names */
+	List	   *indexes;		/* of char *, commands */
+	List	   *not_nulls;		/* of PgmStandIn *, if these are constraints */
+	List	   *constraints;	/* of PgmStandIn *, other ones */
+} PgmTypeChange;
+
 /* pieces.c */
 extern PgmPieces *pgm_pieces_read(const PgmScript *script, const PgmStatement *statement);
 extern bool pgm_pieces_match(const PgmPieces *pieces, int i, const char *word);
@@ -71,6 +106,7 @@ extern void pgm_online_add(List **steps, PgmHold hold, const char *why, char *sq
 extern char *pgm_online_fill_name(const PgmScript *script, int number, const char *column);
 extern void pgm_online_add_fill(List **steps, Oid relid, const PgmFill *fill);
 extern Oid	pgm_online_table(const RangeVar *relation);
+extern List *pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted);
 extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);
 
 /* online_name.c */
@@ -100,6 +136,13 @@ extern bool pgm_online_column_has_steps(const AlterTableCmd *cmd);
 extern char *pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
 									 const PgmSlice *slice);
 extern void pgm_online_end_columns(PgmAlteration *alteration);
+
+/* online_type.c */
+extern bool pgm_online_changes_type(const PgmAlteration *alteration);
+extern List *pgm_online_change_types(PgmAlteration *alteration, List *slices, bool trusted);
+
+/* online_shadow.c */
+extern bool pgm_online_read_change(PgmTypeChange *change);
 
 /* online_rows.c */
 extern List *pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement,

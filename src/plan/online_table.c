@@ -280,6 +280,8 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 	alteration.prefix = pgm_pieces_text(pieces, 0, after);
 	if (rewrites)
 		find_rewriting(&alteration, slices, trusted);
+	if (pgm_online_changes_type(&alteration))
+		return pgm_online_change_types(&alteration, slices, trusted);
 	foreach(lc, stmt->cmds)
 		any = any || has_steps(&alteration, lfirst_node(AlterTableCmd, lc),
 							   foreach_current_index(lc) + 1);

@@ -37,6 +37,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parse_utilcmd.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -257,6 +258,28 @@ needs_server(const Clone *clone, const AlterTableCmd *cmd)
 }
 
 /*
+ * Take the table's name off the columns in an expression: the copy has another
+ * one.
+ */
+static bool
+unqualify(Node *node, void *table)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, ColumnRef))
+	{
+		ColumnRef  *ref = (ColumnRef *) node;
+		int			length = list_length(ref->fields);
+		Node	   *before = length < 2 ? NULL : (Node *) list_nth(ref->fields, length - 2);
+
+		if (before != NULL && IsA(before, String) && strcmp(strVal(before), (char *) table) == 0)
+			ref->fields = list_make1(llast(ref->fields));
+		return false;
+	}
+	return raw_expression_tree_walker(node, unqualify, table);
+}
+
+/*
  * Such commands of an ALTER TABLE, for the copy.  Foreign keys of new columns are
  * taken off: they would lock other tables.
  */
@@ -273,6 +296,8 @@ adapt_statement(const AlterTableStmt *original, const Clone *clone)
 
 		if (!needs_server(clone, cmd))
 			continue;
+		if (cmd->subtype == AT_AlterColumnType)
+			(void) unqualify(((ColumnDef *) cmd->def)->raw_default, original->relation->relname);
 		if (cmd->subtype == AT_AddColumn)
 		{
 			ColumnDef  *column = (ColumnDef *) cmd->def;

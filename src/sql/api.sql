@@ -112,6 +112,13 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.steps(text) IS
 'show a migration as steps that hold nobody up, each a command of SQL';
 
+CREATE FUNCTION migrate.swap_column(relation regclass, column_name name, replacement name)
+RETURNS void
+AS 'MODULE_PATHNAME', 'pgmigrate_swap_column'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.swap_column(regclass, name, name) IS
+'put a column in the place of another one, with its name and all that belongs to it';
+
 CREATE FUNCTION migrate.status(OUT name text, OUT state text, OUT kind text,
 	OUT applied_at timestamptz, OUT applied_by text, OUT duration_ms double precision,
 	OUT waits_for text[], OUT problem text)

@@ -160,6 +160,7 @@ extern char *pgm_store_progress_line(int64 id);
 extern void pgm_store_notify_run(int64 id, const char *migration, PgmJobState state,
 								 const char *reason);
 extern bool pgm_store_has_open_jobs(void);
+extern char *pgm_store_find_unfilled(Oid relid, const char *column, char **state);
 extern bool pgm_store_is_job_waiting(int64 id, int priority);
 extern List *pgm_store_fetch_due_jobs(void);
 extern void pgm_store_suspend_foreign_jobs(void);

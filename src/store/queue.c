@@ -141,3 +141,38 @@ pgm_store_has_open_jobs(void)
 	pgm_query_end(&scope);
 	return result;
 }
+
+/*
+ * The last backfill of a column, if there are rows that it has not done: its name
+ * and its state.  NULL if it has done all, or if there was none.
+ */
+char *
+pgm_store_find_unfilled(Oid relid, const char *column, char **state)
+{
+	static PgmQuery query = {
+		"SELECT l.name, l.state FROM (SELECT j.* FROM migrate.backfill_job j"
+		" WHERE j.relid = $1 AND j.set_columns @> ARRAY[$2] AND j.database = $3"
+		" ORDER BY j.id DESC LIMIT 1) l WHERE l.state <> 'done'"
+		" OR EXISTS (SELECT FROM migrate.backfill_bad_row b WHERE b.job_id = l.id)",
+		SPI_OK_SELECT, 3, {OIDOID, TEXTOID, OIDOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[3];
+	MemoryContext inner;
+	char	   *name = NULL;
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = CStringGetTextDatum(column);
+	values[2] = ObjectIdGetDatum(MyDatabaseId);
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(&query, values, NULL);
+	if (SPI_processed > 0)
+	{
+		inner = MemoryContextSwitchTo(scope.caller);
+		name = pgm_query_text(0, 1);
+		*state = pgm_query_text(0, 2);
+		MemoryContextSwitchTo(inner);
+	}
+	pgm_query_end(&scope);
+	return name;
+}

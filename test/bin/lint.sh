@@ -56,7 +56,7 @@ floor()
 	case $1 in
 		base) echo 0 ;;
 		script | store) echo 1 ;;
-		plan | backfill | sync) echo 2 ;;
+		plan | backfill | swap | sync) echo 2 ;;
 		exec) echo 3 ;;
 		atomic | online) echo 4 ;;
 		worker) echo 5 ;;
