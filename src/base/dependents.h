@@ -19,11 +19,12 @@ typedef struct PgmDependents
 	Oid			relid;
 	AttrNumber	attnum;
 	List	   *indexes;		/* OIDs, without those of constraints */
-	List	   *constraints;	/* OIDs, also of tables that refer to the column */
+	List	   *constraints;	/* OIDs, also of tables that refer to the
+								 * column */
 	List	   *statistics;		/* OIDs of extended statistics */
 	List	   *sequences;		/* OIDs, of those that it owns */
-	char	   *obstacle;		/* what cannot move to another column, in words,
-								 * or NULL */
+	char	   *obstacle;		/* what cannot move to another column, in
+								 * words, or NULL */
 } PgmDependents;
 
 extern char *pgm_dependents_stand_in(const char *name);

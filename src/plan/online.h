@@ -86,7 +86,8 @@ typedef struct PgmTypeChange
 	Node	   *expr;			/* of the new values */
 	char	   *value;			/* the same as text */
 	bool		stable;			/* not immutable */
-	Bitmapset  *reads;			/* columns that it reads, as in pull_varattnos() */
+	Bitmapset  *reads;			/* columns that it reads, as in
+								 * pull_varattnos() */
 	List	   *sources;		/* their names */
 	List	   *indexes;		/* of char *, commands */
 	List	   *not_nulls;		/* of PgmStandIn *, if these are constraints */

@@ -214,7 +214,7 @@ add_fill(PgmTypeChange *change)
 		.table = pgm_online_relation(alteration->stmt->relation),
 		.assign = psprintf("%s = %s", name, change->value),
 		.filter = change->stable ? psprintf("%s IS NULL AND (%s) IS NOT NULL", name, change->value) :
-			NULL,
+		NULL,
 		.name = psprintf("%s/%d/%s", alteration->script->name, alteration->number, change->column)
 	};
 

@@ -157,7 +157,8 @@ typedef struct PgmPlanStep
 	const char *why;			/* or NULL if it is the statement itself */
 	bool		composed;		/* does it take the statement's place? */
 	Oid			filled;			/* table of a backfill */
-	List	   *locks;			/* of PgmLock *, where the server does not know */
+	List	   *locks;			/* of PgmLock *, where the server does not
+								 * know */
 	List	   *lines;			/* of PgmPlanLine * */
 } PgmPlanStep;
 
