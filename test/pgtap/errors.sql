@@ -1,6 +1,6 @@
 -- The error codes, which are part of the interface.
 BEGIN;
-SELECT plan(140);
+SELECT plan(150);
 
 SET LOCAL client_min_messages = error;
 CREATE FUNCTION pg_temp.register(name text, script text) RETURNS void LANGUAGE sql
@@ -46,6 +46,10 @@ SELECT throws_ok('SELECT migrate.register(''x'', ''SELECT 1'', '''')', '22023', 
 SELECT throws_ok(format('SELECT migrate.%s(NULL::bigint)', call), '22004', NULL, call || '(NULL)')
 FROM unnest(ARRAY['pause', 'resume', 'cancel', 'retry', 'backfill_batch', 'alter_backfill', 'estimate']) call;
 SELECT throws_ok('SELECT migrate.backfill(NULL, ''a = b'')', '22004', NULL, 'backfill(NULL)');
+SELECT throws_ok(format('SELECT migrate.swap_column(%s)', args), code, NULL, format('swap_column(%s)', args))
+FROM (VALUES ('NULL, ''a'', ''b''', '22004'), ('''pgt'', NULL, ''b''', '22004'), ('''pgt'', ''a'', NULL', '22004'),
+	('''pgt'', ''x'', ''b''', '42703'), ('''pgt'', ''a'', ''x''', '42703'), ('''pgt'', ''ctid'', ''b''', '42P10'), ('''pgt_pkey'', ''id'', ''id''', '42809'),
+	('0, ''a'', ''b''', '42P01'), ('''pgt'', ''b'', ''a''', '2BP01'), ('''pgt'', ''id'', ''a''', '55000')) v (args, code);
 
 -- What is not there.
 SELECT throws_ok(format('SELECT migrate.%s(0::bigint)', call), '42704', NULL, call || ' of a number that is not there')

@@ -47,7 +47,7 @@ SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_operator')
 	'resume', 'cancel', 'retry'], 'operator, beyond monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_admin')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_operator')$$,
-	ARRAY['backfill', 'baseline', 'compensate', 'estimate', 'load', 'register', 'resolve', 'sync_begin', 'sync_end', 'unregister'], 'admin, beyond operator');
+	ARRAY['backfill', 'baseline', 'compensate', 'estimate', 'load', 'register', 'resolve', 'swap_column', 'sync_begin', 'sync_end', 'unregister'], 'admin, beyond operator');
 SELECT set_eq($$
 	SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace
 	EXCEPT SELECT pg_temp.executable('pgmigrate_admin')$$,
