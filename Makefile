@@ -76,10 +76,13 @@ OBJS = \
 	src/plan/lockset.o \
 	src/plan/online.o \
 	src/plan/online_column.o \
+	src/plan/online_constraint.o \
 	src/plan/online_index.o \
 	src/plan/online_name.o \
+	src/plan/online_partition.o \
 	src/plan/online_rows.o \
 	src/plan/online_shadow.o \
+	src/plan/online_stay.o \
 	src/plan/online_table.o \
 	src/plan/online_type.o \
 	src/plan/order.o \

@@ -64,6 +64,7 @@ typedef struct PgmChoice
 
 extern PgmChoice pgm_strategy_choose(const PgmShape *shape, List *leaves, const char *wanted,
 									 List *wanted_key);
+extern void pgm_strategy_check(Oid relid, const char *assign, const char *filter);
 
 /*
  * A statement of ours with text of the user's in it, planned once; see

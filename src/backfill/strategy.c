@@ -14,6 +14,9 @@
  */
 #include "postgres.h"
 
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+
 #include "backfill/backfill.h"
 
 static char *
@@ -89,4 +92,26 @@ pgm_strategy_choose(const PgmShape *shape, List *leaves, const char *wanted, Lis
 	choice.reason = automatic && wanted_key == NIL ?
 		psprintf("each row must be met once only, since %s", shape->once) : "as asked for";
 	return choice;
+}
+
+/*
+ * Throw if no backfill can do that to a table: set a list of columns, or delete
+ * rows if "assign" is NULL.  To be called as the role that it would run as.
+ */
+void
+pgm_strategy_check(Oid relid, const char *assign, const char *filter)
+{
+	PgmShape   *shape;
+	List	   *leaves;
+	PgmChoice	choice;
+	ListCell   *lc;
+
+	LockRelationOid(relid, AccessShareLock);
+	pgm_target_check(relid);
+	shape = pgm_shape_analyze(relid, get_rel_name(relid), assign, filter);
+	leaves = pgm_target_leaves(relid);
+	pgm_target_check_leaves(shape, leaves);
+	choice = pgm_strategy_choose(shape, leaves, "auto", NIL);
+	foreach(lc, leaves)
+		pgm_leaf_check(shape, lfirst_oid(lc), choice.key_columns);
 }

@@ -161,6 +161,13 @@
 #endif
 #define pgm_vacuum_cost_end() (VacuumCostActive = false)
 
+/* 16 can leave out columns that one side has not got (ad86d159b6a). */
+#if PG_VERSION_NUM >= 160000
+#define pgm_build_attrmap(in, out) build_attrmap_by_name(in, out, false)
+#else
+#define pgm_build_attrmap(in, out) build_attrmap_by_name(in, out)
+#endif
+
 /* 16 hands index access methods the table as well (61b313e47ee). */
 #if PG_VERSION_NUM < 160000
 #define pgm_set_heaprel(info, rel) ((void) (rel))

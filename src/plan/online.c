@@ -26,6 +26,8 @@
 
 #include "plan/online.h"
 
+#define KEPT_TOGETHER	"in one transaction with the others, since the script uses what ends with it"
+
 static const char *const hold_names[] = {
 	[PGM_HOLD_BRIEF] = "no time",
 	[PGM_HOLD_WAIT] = "wait",
@@ -175,7 +177,7 @@ take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted,
 	switch (nodeTag(statement->raw->stmt))
 	{
 		case T_IndexStmt:
-			return pgm_online_create_index(script, statement);
+			return pgm_online_create_index(script, statement, trusted);
 		case T_DropStmt:
 			return pgm_online_drop_index(statement);
 		case T_ReindexStmt:
@@ -198,15 +200,18 @@ take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted,
 static List *
 steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, bool rewrites)
 {
-	List	   *steps = take_apart(script, statement, trusted, rewrites);
+	bool		together = pgm_online_keeps_together(script);
+	char	   *whole = pnstrdup(script->sql + statement->location, statement->length);
+	List	   *steps = together ? NIL : take_apart(script, statement, trusted, rewrites);
 	int			number = 0;
 	ListCell   *lc;
 
+	/* a statement may stay, and have a reason for that */
 	foreach(lc, steps)
-		((PgmPlanStep *) lfirst(lc))->composed = true;
+		((PgmPlanStep *) lfirst(lc))->composed = list_length(steps) > 1 ||
+			strcmp(((PgmPlanStep *) lfirst(lc))->sql, whole) != 0;
 	if (steps == NIL)
-		pgm_online_add(&steps, PGM_HOLD_FOUND, NULL,
-					   pnstrdup(script->sql + statement->location, statement->length));
+		pgm_online_add(&steps, PGM_HOLD_FOUND, together ? KEPT_TOGETHER : NULL, whole);
 	foreach(lc, steps)
 	{
 		((PgmPlanStep *) lfirst(lc))->statement = statement;
@@ -279,7 +284,7 @@ find_hold(PgmPlanStep *step, const PgmPlanLine *line)
 {
 	step->hold = found_hold(line);
 	if (step->why == NULL && step->hold >= PGM_HOLD_SCAN && line->mode >= ShareLock)
-		step->why = "there is no other form: whoever writes waits meanwhile";
+		step->why = pgm_online_why_it_stays(line->statement->raw->stmt);
 }
 
 /*

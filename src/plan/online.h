@@ -23,6 +23,7 @@ typedef struct PgmPieces
 								 * tree's locations are about */
 	PgmToken   *tokens;
 	int			count;
+	List	   *edits;			/* see pgm_pieces_replace() */
 } PgmPieces;
 
 /* Some of them: from the first one on, before the second. */
@@ -41,21 +42,61 @@ typedef struct PgmFill
 	const char *name;
 } PgmFill;
 
+/* What a name stands for, and so which others it must not be the same as. */
+typedef enum PgmNamed
+{
+	PGM_NAMED_RELATION,
+	PGM_NAMED_CONSTRAINT,
+	PGM_NAMED_BOTH				/* a constraint with an index */
+} PgmNamed;
+
+/* Names that a statement takes and gives back, qualified, of char *. */
+typedef struct PgmNames
+{
+	List	   *taken;
+	List	   *freed;
+	List	   *built;			/* indexes before they get their name */
+} PgmNames;
+
+/* CREATE INDEX, with what the user wrote after the table. */
+typedef struct PgmIndexCreation
+{
+	const IndexStmt *stmt;
+	Oid			relid;
+	const char *source;			/* text to which the statement refers */
+	bool		trusted;		/* as in pgm_effects_of() */
+	List	   *params;			/* columns, included ones too */
+	const char *name;
+	const char *on;				/* the table */
+	const char *rest;
+	PgmNames	names;
+	List	   *steps;
+} PgmIndexCreation;
+
 #define PGM_BUILD_WHY	"built without a lock that writers would wait for"
+#define PGM_VALIDATE_WHY	"reads the table beside reading and writing"
 
 /* An ALTER TABLE that is being taken apart; see online_table.c. */
 typedef struct PgmAlteration
 {
 	const PgmScript *script;
-	const AlterTableStmt *stmt;
+	AlterTableStmt *stmt;		/* a copy, in which constraints have names */
 	int			number;			/* of the statement */
 	Bitmapset  *rewriting;		/* numbers, from 1, of the commands that
 								 * rewrite the table as they are written */
+	const char *refusal;		/* why no backfill can fill new columns */
+	bool		has_key;		/* by which one could go through the table */
 	Oid			relid;
 	const char *prefix;			/* ALTER TABLE and the name */
 	const PgmPieces *pieces;
-	List	   *names;			/* of constraints that are to come */
+	List	   *slices;			/* of PgmSlice *, for each command */
+	PgmNames	names;
+	List	   *unnamed;		/* Constraint * that the user gave no name */
 	List	   *columns;		/* new ones that are to be filled */
+	bool		replaces;		/* does it drop constraints with the steps
+								 * that add others? */
+	List	   *keys;			/* commands that add keys, of char * */
+	List	   *not_null;		/* columns that were made so, of char * */
 	List	   *steps;
 } PgmAlteration;
 
@@ -98,7 +139,12 @@ typedef struct PgmTypeChange
 extern PgmPieces *pgm_pieces_read(const PgmScript *script, const PgmStatement *statement);
 extern bool pgm_pieces_match(const PgmPieces *pieces, int i, const char *word);
 extern int	pgm_pieces_find(const PgmPieces *pieces, int from, const char *word);
+extern int	pgm_pieces_at(const PgmPieces *pieces, int location);
 extern int	pgm_pieces_after_relation(const PgmPieces *pieces, const RangeVar *relation);
+extern void pgm_pieces_replace(PgmPieces *pieces, int from, int to, const char *text);
+extern void pgm_pieces_cut_names(PgmPieces *pieces, Node *expression, const RangeVar *relation,
+								 int keep);
+extern int	pgm_pieces_after_call(const PgmPieces *pieces, int from);
 extern List *pgm_pieces_split(const PgmPieces *pieces, int from);
 extern char *pgm_pieces_text(const PgmPieces *pieces, int from, int to);
 
@@ -111,29 +157,47 @@ extern List *pgm_online_part(const PgmScript *script, char *sql, int number, boo
 extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);
 
 /* online_name.c */
-extern char *pgm_online_index_name(Oid relid, List *params);
-extern char *pgm_online_constraint_name(Oid relid, const Constraint *constraint, List *others);
-extern char *pgm_online_key_name(Oid relid, const Constraint *constraint);
-extern char *pgm_online_not_null_name(Oid relid, const char *column, List *others);
+extern char *pgm_online_choose_name(PgmNames *names, Oid relid, const char *addition,
+									const char *label, PgmNamed kind);
+extern void pgm_online_take_name(PgmNames *names, Oid relid, const char *name);
+extern void pgm_online_free_name(PgmNames *names, Oid relid, const char *name);
+extern char *pgm_online_index_name(PgmNames *names, Oid relid, List *params);
+extern char *pgm_online_built_name(PgmNames *names, Oid relid, const char *constraint);
+extern char *pgm_online_constraint_name(PgmNames *names, Oid relid, const Constraint *constraint,
+										const char *column);
 extern char *pgm_online_relation(const RangeVar *relation);
 extern char *pgm_online_columns(List *names);
 
 /* online_index.c */
-extern List *pgm_online_create_index(const PgmScript *script, const PgmStatement *statement);
+extern List *pgm_online_create_index(const PgmScript *script, const PgmStatement *statement,
+									 bool trusted);
 extern List *pgm_online_drop_index(const PgmStatement *statement);
 extern List *pgm_online_reindex(const PgmScript *script, const PgmStatement *statement);
 extern List *pgm_online_refresh(const PgmStatement *statement);
 
+/* online_partition.c */
+extern void pgm_online_create_partitioned(PgmIndexCreation *creation);
+
+/* online_stay.c */
+extern const char *pgm_online_why_it_stays(Node *stmt);
+
 /* online_table.c */
 extern List *pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement,
 									bool rewrites, bool trusted);
+
+/* online_constraint.c */
+extern bool pgm_online_is_not_null(Oid relid, const char *column);
+extern void pgm_online_add_command(PgmAlteration *alteration, PgmHold hold, const char *why,
+								   const char *command);
 extern void pgm_online_set_not_null(PgmAlteration *alteration, const char *column);
-extern void pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint);
+extern char *pgm_online_constraint_text(const PgmAlteration *alteration,
+										const Constraint *constraint, const PgmSlice *slice);
 extern void pgm_online_add_constraint(PgmAlteration *alteration, const Constraint *constraint,
 									  const PgmSlice *slice);
+extern void pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint);
 
 /* online_column.c */
-extern bool pgm_online_column_has_steps(const AlterTableCmd *cmd);
+extern bool pgm_online_column_has_steps(const AlterTableCmd *cmd, bool has_key);
 extern char *pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
 									 const PgmSlice *slice);
 extern void pgm_online_end_columns(PgmAlteration *alteration);
@@ -146,6 +210,7 @@ extern List *pgm_online_change_types(PgmAlteration *alteration, List *slices, bo
 extern bool pgm_online_read_change(PgmTypeChange *change);
 
 /* online_rows.c */
+extern const char *pgm_online_fill_refusal(Oid relid, const PgmFill *fill, bool trusted);
 extern List *pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement,
 									bool trusted);
 

@@ -6,7 +6,8 @@
  * The server writes the whole table anew for it.  Instead the column comes empty,
  * with the default for new rows from the same moment on; the old rows are filled
  * by a backfill; and what the column promises (not null, unique) is added when
- * they are.
+ * they are.  An identity column has to be not null from the start: there the old
+ * rows have a value that stands for none.
  *
  * IDENTIFICATION
  *	  src/plan/online_column.c
@@ -15,8 +16,10 @@
  */
 #include "postgres.h"
 
-#include "commands/defrem.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "parser/parse_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -32,17 +35,58 @@ typedef struct NewColumn
 	const char *kept;			/* the command without what comes later */
 	char	   *value;			/* expression of the default */
 	bool		not_null;
+	const Constraint *identity; /* clause, or NULL */
+	const char *identity_options;	/* in parentheses, or empty */
 	List	   *keys;			/* of Constraint * */
 	List	   *checks;			/* of Constraint * */
 	List	   *check_slices;	/* of PgmSlice * */
 } NewColumn;
 
 /*
+ * The value that old rows of an identity column have until they are filled, one
+ * that no sequence gives, or NULL if no such column can be of that type.
+ */
+static const char *
+unfilled_value(const ColumnDef *def)
+{
+	const bool	missing_ok = true;
+
+	switch (def->typeName == NULL ? InvalidOid : LookupTypeNameOid(NULL, def->typeName, missing_ok))
+	{
+		case INT2OID:
+			return "'-32768'";
+		case INT4OID:
+			return "'-2147483648'";
+		case INT8OID:
+			return "'-9223372036854775808'";
+		default:
+			return NULL;
+	}
+}
+
+/* Is the sequence named, or are its values others than the server's own? */
+static bool
+has_odd_sequence(const Constraint *identity)
+{
+	ListCell   *lc;
+
+	foreach(lc, identity->options)
+	{
+		const DefElem *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, "sequence_name") == 0 ||
+			strcmp(option->defname, "minvalue") == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Can a command of a statement that rewrites the table be taken apart?  Not where
- * the value is the server's to keep.
+ * the value is the server's to keep.  An identity column takes a table with a key.
  */
 bool
-pgm_online_column_has_steps(const AlterTableCmd *cmd)
+pgm_online_column_has_steps(const AlterTableCmd *cmd, bool has_key)
 {
 	const ColumnDef *def = (ColumnDef *) cmd->def;
 	bool		computed = pgm_effects_serial_base(def) != NULL;
@@ -56,9 +100,13 @@ pgm_online_column_has_steps(const AlterTableCmd *cmd)
 	{
 		const Constraint *constraint = lfirst_node(Constraint, lc);
 
-		if (constraint->contype == CONSTR_GENERATED || constraint->contype == CONSTR_IDENTITY)
+		if (constraint->contype == CONSTR_GENERATED)
 			return false;
-		computed = computed || constraint->contype == CONSTR_DEFAULT;
+		if (constraint->contype == CONSTR_IDENTITY &&
+			(!has_key || unfilled_value(def) == NULL || has_odd_sequence(constraint)))
+			return false;
+		computed = computed || constraint->contype == CONSTR_DEFAULT ||
+			constraint->contype == CONSTR_IDENTITY;
 	}
 	return computed;
 }
@@ -155,6 +203,15 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 			case CONSTR_NOTNULL:
 				column->not_null = true;
 				break;
+			case CONSTR_IDENTITY:
+				column->identity = constraint;
+				column->identity_options = "";
+				for (int i = start; i < end; i++)
+				{
+					if (pgm_pieces_match(pieces, i, "(") && column->identity_options[0] == '\0')
+						column->identity_options = pgm_pieces_text(pieces, i, end);
+				}
+				break;
 			case CONSTR_CHECK:
 				/* the old rows may not pass it before they are filled */
 				column->checks = lappend(column->checks, constraint);
@@ -173,27 +230,31 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 	column->kept = buf.data + 1;
 }
 
+/* The sequence that the server will make for a column. */
+static char *
+sequence_name(NewColumn *column)
+{
+	Oid			relid = column->alteration->relid;
+	char	   *nsp = get_namespace_name(get_rel_namespace(relid));
+
+	return quote_qualified_identifier(nsp, pgm_online_choose_name(&column->alteration->names, relid,
+																  column->def->colname, "seq",
+																  PGM_NAMED_RELATION));
+}
+
 /*
  * A serial column is one of a plain type with a sequence of its own.
  */
 static void
 make_sequence(NewColumn *column)
 {
-	PgmAlteration *alteration = column->alteration;
-	const ColumnDef *def = column->def;
-	const bool	isconstraint = false;
-	char	   *nsp = get_namespace_name(get_rel_namespace(alteration->relid));
-	char	   *name = ChooseRelationName(get_rel_name(alteration->relid), def->colname, "seq",
-										  get_rel_namespace(alteration->relid), isconstraint);
-
-	name = quote_qualified_identifier(nsp, name);
-	pgm_online_add(&alteration->steps, PGM_HOLD_BRIEF, "for the values of the column",
-				   psprintf("CREATE SEQUENCE %s AS %s", name, column->serial));
-	column->kept = psprintf("ADD COLUMN %s %s", quote_identifier(def->colname),
+	column->sequence = sequence_name(column);
+	pgm_online_add(&column->alteration->steps, PGM_HOLD_BRIEF, "for the values of the column",
+				   psprintf("CREATE SEQUENCE %s AS %s", column->sequence, column->serial));
+	column->kept = psprintf("ADD COLUMN %s %s", quote_identifier(column->def->colname),
 							column->serial);
-	column->value = psprintf("nextval(%s)", quote_literal_cstr(name));
+	column->value = psprintf("nextval(%s)", quote_literal_cstr(column->sequence));
 	column->not_null = true;
-	column->sequence = name;
 }
 
 static void
@@ -204,7 +265,8 @@ add_fill(NewColumn *column)
 	PgmFill		fill = {
 		.table = pgm_online_relation(alteration->stmt->relation),
 		.assign = psprintf("%s = %s", name, column->value),
-		.filter = psprintf("%s IS NULL", name),
+		.filter = column->identity == NULL ? psprintf("%s IS NULL", name) :
+		psprintf("%s = %s", name, unfilled_value(column->def)),
 		.name = pgm_online_fill_name(alteration->script, alteration->number,
 									 column->def->colname)
 	};
@@ -229,8 +291,43 @@ pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
 	if (column->serial != NULL)
 		make_sequence(column);
 	alteration->columns = lappend(alteration->columns, column);
+	if (column->identity != NULL)
+	{
+		column->sequence = sequence_name(column);
+		column->value = psprintf("nextval(%s)", quote_literal_cstr(column->sequence));
+		column->not_null = false;
+		alteration->not_null = lappend(alteration->not_null, column->def->colname);
+		return psprintf("%s NOT NULL DEFAULT %s", column->kept, unfilled_value(column->def));
+	}
+	/* the sequence has to be there before anybody can look at its use */
+	if (column->serial != NULL)
+		return pstrdup(column->kept);
 	return psprintf("%s, ALTER COLUMN %s SET DEFAULT %s", column->kept,
 					quote_identifier(column->def->colname), column->value);
+}
+
+/*
+ * The default of new rows where it comes from a sequence.
+ */
+static void
+use_sequence(NewColumn *column)
+{
+	PgmAlteration *alteration = column->alteration;
+	const char *name = quote_identifier(column->def->colname);
+
+	if (column->serial != NULL)
+	{
+		pgm_online_add_command(alteration, PGM_HOLD_BRIEF, "new rows have it from here on",
+							   psprintf("ALTER COLUMN %s SET DEFAULT %s", name, column->value));
+		pgm_online_add(&alteration->steps, PGM_HOLD_BRIEF, "goes with the column",
+					   psprintf("ALTER SEQUENCE %s OWNED BY %s.%s", column->sequence,
+								pgm_online_relation(alteration->stmt->relation), name));
+	}
+	else if (column->identity != NULL)
+		pgm_online_add_command(alteration, PGM_HOLD_BRIEF, "new rows have it from here on",
+							   psprintf("ALTER COLUMN %s DROP DEFAULT, ALTER COLUMN %s ADD GENERATED BY DEFAULT AS IDENTITY%s%s",
+										name, name, column->identity_options[0] != '\0' ? " " : "",
+										column->identity_options));
 }
 
 static void
@@ -240,12 +337,12 @@ end_column(NewColumn *column)
 	ListCell   *lc;
 	ListCell   *text;
 
-	if (column->serial != NULL)
-		pgm_online_add(&alteration->steps, PGM_HOLD_BRIEF, "goes with the column",
-					   psprintf("ALTER SEQUENCE %s OWNED BY %s.%s", column->sequence,
-								pgm_online_relation(alteration->stmt->relation),
-								quote_identifier(column->def->colname)));
+	use_sequence(column);
 	add_fill(column);
+	if (column->identity != NULL && column->identity->generated_when == ATTRIBUTE_IDENTITY_ALWAYS)
+		pgm_online_add_command(alteration, PGM_HOLD_BRIEF, "all rows have their values",
+							   psprintf("ALTER COLUMN %s SET GENERATED ALWAYS",
+										quote_identifier(column->def->colname)));
 	forboth(lc, column->checks, text, column->check_slices)
 		pgm_online_add_constraint(alteration, lfirst_node(Constraint, lc), (PgmSlice *) lfirst(text));
 	if (column->not_null)

@@ -4,9 +4,7 @@
  *	  Indexes and materialized views, built while the application goes on.
  *
  * The server has a form of each command for that, but none that builds the
- * indexes of a partitioned table.  There the parent gets an index without
- * content, each leaf has its own built, and these are attached one by one; with
- * the last of them the parent's becomes valid.
+ * indexes of a partitioned table; see online_partition.c.
  *
  * IDENTIFICATION
  *	  src/plan/online_index.c
@@ -18,9 +16,9 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
@@ -34,92 +32,49 @@
 #include "base/relation.h"
 #include "plan/online.h"
 
-#define ATTACH_WHY		"each partition has its index built by itself"
-
-/* CREATE INDEX, with what the user wrote after the table. */
-typedef struct Creation
-{
-	const IndexStmt *stmt;
-	const char *rest;
-	List	   *params;			/* columns, included ones too */
-	List	   *steps;
-} Creation;
-
-static char *
-create_sql(const Creation *creation, const char *how, const char *name, const char *on,
-		   const char *relation)
-{
-	return psprintf("CREATE %sINDEX %s%s%s ON %s%s %s",
-					creation->stmt->unique ? "UNIQUE " : "", how,
-					creation->stmt->if_not_exists ? "IF NOT EXISTS " : "",
-					quote_identifier(name), on, relation, creation->rest);
-}
-
-/*
- * The indexes of a partitioned table's partitions, and of theirs.
- */
-static void
-create_on_partitions(Creation *creation, Oid parent, const char *parent_index)
-{
-	List	   *children = find_inheritance_children(parent, NoLock);
-	ListCell   *lc;
-
-	foreach(lc, children)
-	{
-		Oid			child = lfirst_oid(lc);
-		char	   *name = pgm_online_index_name(child, creation->params);
-		char	   *nsp = get_namespace_name(get_rel_namespace(child));
-
-		if (get_rel_relkind(child) == RELKIND_PARTITIONED_TABLE)
-		{
-			pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, ATTACH_WHY,
-						   create_sql(creation, "", name, "ONLY ", pgm_relation_name(child)));
-			create_on_partitions(creation, child, quote_qualified_identifier(nsp, name));
-		}
-		else if (get_rel_relkind(child) == RELKIND_RELATION)
-			pgm_online_add(&creation->steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
-						   create_sql(creation, "CONCURRENTLY ", name, "", pgm_relation_name(child)));
-		else
-			continue;
-		pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, ATTACH_WHY,
-					   psprintf("ALTER INDEX %s ATTACH PARTITION %s", parent_index,
-								quote_qualified_identifier(nsp, name)));
-	}
-}
-
 /*
  * CREATE INDEX
  */
 List *
-pgm_online_create_index(const PgmScript *script, const PgmStatement *statement)
+pgm_online_create_index(const PgmScript *script, const PgmStatement *statement, bool trusted)
 {
 	const IndexStmt *stmt = (IndexStmt *) statement->raw->stmt;
 	Oid			relid = pgm_online_table(stmt->relation);
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
 	int			after = pgm_pieces_after_relation(pieces, stmt->relation);
-	Creation	creation = {stmt};
-	const char *name;
+	PgmIndexCreation creation = {.stmt = stmt,.relid = relid,.source = statement->source,.trusted = trusted};
+	List	   *params = list_concat_copy(stmt->indexParams, stmt->indexIncludingParams);
 
 	if (stmt->concurrent || !OidIsValid(relid) || after < 0)
 		return NIL;
-	creation.params = list_concat(list_copy(stmt->indexParams), stmt->indexIncludingParams);
-	creation.rest = pgm_pieces_text(pieces, after, pieces->count);
-	name = stmt->idxname != NULL ? stmt->idxname :
-		pgm_online_index_name(relid, creation.params);
-
-	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE && stmt->relation->inh)
+	if (stmt->if_not_exists && stmt->idxname != NULL &&
+		OidIsValid(get_relname_relid(stmt->idxname, get_rel_namespace(relid))))
 	{
-		pgm_online_add(&creation.steps, PGM_HOLD_BRIEF, ATTACH_WHY,
-					   create_sql(&creation, "", name, "ONLY ",
-								  pgm_online_relation(stmt->relation)));
-		create_on_partitions(&creation, relid,
-							 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-														name));
+		pgm_online_add(&creation.steps, PGM_HOLD_BRIEF, "there is a relation of that name already",
+					   pgm_pieces_text(pieces, 0, pieces->count));
+		return creation.steps;
 	}
-	else if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	creation.params = params;
+	creation.on = pgm_online_relation(stmt->relation);
+	creation.rest = pgm_pieces_text(pieces, after, pieces->count);
+	creation.name = stmt->idxname != NULL ? stmt->idxname :
+		pgm_online_index_name(&creation.names, relid, params);
+	pgm_online_take_name(&creation.names, relid, creation.name);
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		pgm_online_add(&creation.steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
-					   create_sql(&creation, "CONCURRENTLY ", name, "",
-								  pgm_online_relation(stmt->relation)));
+					   psprintf("CREATE %sINDEX CONCURRENTLY %s%s ON %s %s",
+								stmt->unique ? "UNIQUE " : "",
+								stmt->if_not_exists ? "IF NOT EXISTS " : "",
+								quote_identifier(creation.name), creation.on, creation.rest));
+	else if (stmt->relation->inh)
+	{
+		/* the user's text may name the parent, a partition has another name */
+		pgm_pieces_cut_names(pieces, (Node *) params, stmt->relation, 1);
+		pgm_pieces_cut_names(pieces, stmt->whereClause, stmt->relation, 1);
+		creation.rest = pgm_pieces_text(pieces, after, pieces->count);
+		pgm_online_create_partitioned(&creation);
+	}
 	return creation.steps;
 }
 
@@ -130,6 +85,7 @@ List *
 pgm_online_drop_index(const PgmStatement *statement)
 {
 	const DropStmt *stmt = (DropStmt *) statement->raw->stmt;
+	const char *if_exists = stmt->missing_ok ? "IF EXISTS " : "";
 	List	   *steps = NIL;
 	ListCell   *lc;
 
@@ -140,19 +96,91 @@ pgm_online_drop_index(const PgmStatement *statement)
 		RangeVar   *name = makeRangeVarFromNameList((List *) lfirst(lc));
 		Oid			indexid = RangeVarGetRelid(name, NoLock, true);
 
-		/* a constraint's, or what is none, is refused by the server */
+		if (!OidIsValid(indexid) && stmt->missing_ok)
+		{
+			pgm_online_add(&steps, PGM_HOLD_BRIEF, "there is no such index",
+						   psprintf("DROP INDEX IF EXISTS %s", pgm_online_relation(name)));
+			continue;
+		}
+
+		/*
+		 * A constraint's, or what is none, is refused by the server; one of a
+		 * partitioned table goes at once with those of its partitions.
+		 */
 		if (!OidIsValid(indexid) || get_rel_relkind(indexid) != RELKIND_INDEX ||
 			get_rel_relispartition(indexid) || OidIsValid(get_index_constraint(indexid)))
 			return NIL;
 		pgm_online_add(&steps, PGM_HOLD_WAIT, "waits for who uses the index, with no one behind it",
-					   psprintf("DROP INDEX CONCURRENTLY %s%s", stmt->missing_ok ? "IF EXISTS " : "",
+					   psprintf("DROP INDEX CONCURRENTLY %s%s", if_exists,
 								pgm_online_relation(name)));
 	}
 	return steps;
 }
 
+/* What a concurrent REINDEX does with an index. */
+typedef enum Rebuild
+{
+	REBUILD_DONE,
+	REBUILD_BY_ITSELF,			/* an invalid one, when it is named */
+	REBUILD_STOPPING			/* no concurrent form */
+} Rebuild;
+
+static Rebuild
+how_rebuilt(Oid indexid)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	Rebuild		result = REBUILD_DONE;
+
+	if (!HeapTupleIsValid(tuple))
+		return result;
+	if (((Form_pg_index) GETSTRUCT(tuple))->indisexclusion)
+		result = REBUILD_STOPPING;
+	else if (!((Form_pg_index) GETSTRUCT(tuple))->indisvalid)
+		result = REBUILD_BY_ITSELF;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
 /*
- * REINDEX of all but databases, which is too much for one step.
+ * The indexes of a table, and of its partitions, that a concurrent REINDEX of it
+ * leaves out.
+ */
+static void
+rebuild_rest(List **steps, Oid relid)
+{
+	ListCell   *lc;
+	ListCell   *index;
+
+	foreach(lc, get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ?
+			find_all_inheritors(relid, AccessShareLock, NULL) : list_make1_oid(relid))
+	{
+		Relation	rel = table_open(lfirst_oid(lc), AccessShareLock);
+
+		foreach(index, rel->rd_rel->relkind == RELKIND_RELATION ||
+				rel->rd_rel->relkind == RELKIND_MATVIEW ? RelationGetIndexList(rel) : NIL)
+		{
+			char	   *name = pgm_relation_name(lfirst_oid(index));
+			Rebuild		how = how_rebuilt(lfirst_oid(index));
+
+			if (how == REBUILD_BY_ITSELF)
+				pgm_online_add(steps, PGM_HOLD_BUILD, "is not valid, and is left out otherwise",
+							   psprintf("REINDEX INDEX CONCURRENTLY %s", name));
+			else if (how == REBUILD_STOPPING)
+				pgm_online_add(steps, PGM_HOLD_FOUND, NULL, psprintf("REINDEX INDEX %s", name));
+		}
+		table_close(rel, NoLock);
+	}
+}
+
+static bool
+is_catalog_schema(const char *name)
+{
+	return IsCatalogNamespace(get_namespace_oid(name, true)) ||
+		IsToastNamespace(get_namespace_oid(name, true));
+}
+
+/*
+ * REINDEX of all but databases, which is too much for one step, and catalogs.
  */
 List *
 pgm_online_reindex(const PgmScript *script, const PgmStatement *statement)
@@ -163,12 +191,17 @@ pgm_online_reindex(const PgmScript *script, const PgmStatement *statement)
 		[REINDEX_OBJECT_SCHEMA] = "SCHEMA"
 	};
 	const ReindexStmt *stmt = (ReindexStmt *) statement->raw->stmt;
+	Oid			relid = stmt->relation == NULL ? InvalidOid :
+		RangeVarGetRelid(stmt->relation, NoLock, true);
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
 	int			word;
 	List	   *steps = NIL;
 
 	if (stmt->kind > REINDEX_OBJECT_SCHEMA ||
-		pgm_classify_option_is_given(stmt->params, "concurrently"))
+		pgm_classify_option_is_given(stmt->params, "concurrently") ||
+		(stmt->relation != NULL && (!OidIsValid(relid) || IsCatalogRelationOid(relid))) ||
+		(stmt->kind == REINDEX_OBJECT_SCHEMA && is_catalog_schema(stmt->name)) ||
+		(stmt->kind == REINDEX_OBJECT_INDEX && how_rebuilt(relid) == REBUILD_STOPPING))
 		return NIL;
 	word = pgm_pieces_find(pieces, 1, words[stmt->kind]);
 	if (word < 0)
@@ -176,6 +209,8 @@ pgm_online_reindex(const PgmScript *script, const PgmStatement *statement)
 	pgm_online_add(&steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
 				   psprintf("%s CONCURRENTLY %s", pgm_pieces_text(pieces, 0, word + 1),
 							pgm_pieces_text(pieces, word + 1, pieces->count)));
+	if (stmt->kind == REINDEX_OBJECT_TABLE)
+		rebuild_rest(&steps, relid);
 	return steps;
 }
 

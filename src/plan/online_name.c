@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
@@ -43,10 +44,36 @@ join_names(List *names)
 }
 
 /*
- * What the columns of an index are called: no two the same.
+ * What the columns of an index are called, of which these are the names that they
+ * would like to have: no two the same.
  */
 static List *
-column_names(List *params)
+distinct_names(List *wanted)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, wanted)
+	{
+		const char *first = (char *) lfirst(lc);
+		char	   *name = pstrdup(first);
+
+		for (int i = 1; pgm_script_has_name(names, name); i++)
+		{
+			char		number[16];
+			int			length;
+
+			snprintf(number, sizeof(number), "%d", i);
+			length = pg_mbcliplen(first, strlen(first), NAMEDATALEN - 1 - strlen(number));
+			name = psprintf("%.*s%s", length, first, number);
+		}
+		names = lappend(names, name);
+	}
+	return names;
+}
+
+static List *
+wanted_names(List *params)
 {
 	List	   *names = NIL;
 	ListCell   *lc;
@@ -55,37 +82,95 @@ column_names(List *params)
 	{
 		IndexElem  *elem = lfirst_node(IndexElem, lc);
 		const char *wanted = elem->name;
-		char	   *name;
 
 		if (wanted == NULL)
 			wanted = elem->indexcolname != NULL ? elem->indexcolname : FigureIndexColname(elem->expr);
-		if (wanted == NULL)
-			wanted = "expr";
-		name = pstrdup(wanted);
-		for (int i = 1; pgm_script_has_name(names, name); i++)
-		{
-			char		number[16];
-			int			length;
-
-			snprintf(number, sizeof(number), "%d", i);
-			length = pg_mbcliplen(wanted, strlen(wanted), NAMEDATALEN - 1 - strlen(number));
-			name = psprintf("%.*s%s", length, wanted, number);
-		}
-		names = lappend(names, name);
+		names = lappend(names, pstrdup(wanted != NULL ? wanted : "expr"));
 	}
 	return names;
+}
+
+/*
+ * May a name be given in a schema?  That of a relation or a constraint, or both.
+ */
+static bool
+is_free(const PgmNames *names, Oid nsp, const char *name, PgmNamed kind)
+{
+	char	   *qualified = quote_qualified_identifier(get_namespace_name(nsp), name);
+
+	if (pgm_script_has_name(names->taken, qualified))
+		return false;
+	if (pgm_script_has_name(names->freed, qualified))
+		return true;
+	return (kind == PGM_NAMED_CONSTRAINT || !OidIsValid(get_relname_relid(name, nsp))) &&
+		(kind == PGM_NAMED_RELATION || !ConstraintNameExists(name, nsp));
+}
+
+/*
+ * Take a name as the server puts it together, with a number if it has to: that of
+ * a table, what is added, and what kind it is of.
+ */
+char *
+pgm_online_choose_name(PgmNames *names, Oid relid, const char *addition, const char *label,
+					   PgmNamed kind)
+{
+	Oid			nsp = get_rel_namespace(relid);
+	char	   *name = makeObjectName(get_rel_name(relid), addition, label);
+
+	for (int i = 1; !is_free(names, nsp, name, kind); i++)
+		name = makeObjectName(get_rel_name(relid), addition, psprintf("%s%d", label, i));
+	pgm_online_take_name(names, relid, name);
+	return name;
+}
+
+/*
+ * Note that a name will be taken in the schema of a table.
+ */
+void
+pgm_online_take_name(PgmNames *names, Oid relid, const char *name)
+{
+	char	   *nsp = get_namespace_name(get_rel_namespace(relid));
+
+	names->taken = lappend(names->taken, quote_qualified_identifier(nsp, name));
+}
+
+/*
+ * Note that a name will be given back.
+ */
+void
+pgm_online_free_name(PgmNames *names, Oid relid, const char *name)
+{
+	char	   *nsp = get_namespace_name(get_rel_namespace(relid));
+
+	names->freed = lappend(names->freed, quote_qualified_identifier(nsp, name));
 }
 
 /*
  * The name of an index on a table that is given none.
  */
 char *
-pgm_online_index_name(Oid relid, List *params)
+pgm_online_index_name(PgmNames *names, Oid relid, List *params)
 {
-	const bool	isconstraint = false;
+	return pgm_online_choose_name(names, relid, join_names(distinct_names(wanted_names(params))),
+								  "idx", PGM_NAMED_RELATION);
+}
 
-	return ChooseRelationName(get_rel_name(relid), join_names(column_names(params)), "idx",
-							  get_rel_namespace(relid), isconstraint);
+/*
+ * A name for an index that is to become that of a constraint, whose name may still
+ * be another index's.
+ */
+char *
+pgm_online_built_name(PgmNames *names, Oid relid, const char *constraint)
+{
+	PgmNames	now = {.taken = names->built};
+	Oid			nsp = get_rel_namespace(relid);
+	char	   *name = pstrdup(constraint);
+
+	for (int i = 1; !is_free(&now, nsp, name, PGM_NAMED_RELATION); i++)
+		name = makeObjectName(constraint, NULL, psprintf("%d", i));
+	names->built = lappend(names->built,
+						   quote_qualified_identifier(get_namespace_name(nsp), name));
+	return name;
 }
 
 /* Names of a list of String nodes. */
@@ -100,71 +185,100 @@ strings(List *nodes)
 	return names;
 }
 
-/* Collect the columns that an expression names. */
+/* Columns that an expression of a table names, for find_columns(). */
+typedef struct Named
+{
+	Oid			relid;
+	List	   *columns;		/* of char *; "" is the row as a whole */
+} Named;
+
+static void
+add_column(Named *named, const char *name)
+{
+	if (!pgm_script_has_name(named->columns, name))
+		named->columns = lappend(named->columns, pstrdup(name));
+}
+
+/* Is a reference to a row as a whole, as "t.*" or as "t" without such a column? */
 static bool
-find_columns(Node *node, List **names)
+is_whole_row(const Named *named, const ColumnRef *ref)
+{
+	Node	   *last = llast(ref->fields);
+
+	return IsA(last, A_Star) ||
+		(strcmp(strVal(last), get_rel_name(named->relid)) == 0 &&
+		 get_attnum(named->relid, strVal(last)) == InvalidAttrNumber);
+}
+
+static bool
+find_columns(Node *node, Named *named)
 {
 	if (node == NULL)
 		return false;
+	if (IsA(node, A_Indirection))
+	{
+		A_Indirection *field = (A_Indirection *) node;
+
+		/* a field of the row as a whole is a column */
+		if (IsA(field->arg, ColumnRef) && IsA(linitial(field->indirection), String) &&
+			is_whole_row(named, (ColumnRef *) field->arg))
+		{
+			add_column(named, strVal(linitial(field->indirection)));
+			return false;
+		}
+	}
 	if (IsA(node, ColumnRef))
 	{
-		Node	   *last = llast(((ColumnRef *) node)->fields);
+		ColumnRef  *ref = (ColumnRef *) node;
 
-		if (IsA(last, String) && !pgm_script_has_name(*names, strVal(last)))
-			*names = lappend(*names, strVal(last));
+		add_column(named, is_whole_row(named, ref) ? "" : strVal(llast(ref->fields)));
 		return false;
 	}
-	return raw_expression_tree_walker(node, find_columns, names);
+	return raw_expression_tree_walker(node, find_columns, named);
+}
+
+/* A check is called after its column, if it has only one. */
+static const char *
+check_addition(Oid relid, Node *expression)
+{
+	Named		named = {relid, NIL};
+
+	(void) find_columns(expression, &named);
+	if (list_length(named.columns) != 1 || ((char *) linitial(named.columns))[0] == '\0')
+		return NULL;
+	return (char *) linitial(named.columns);
 }
 
 /*
- * The name of a foreign key or a check; others are taken already.
+ * Choose the name of a constraint that is given none; "column" is that whose
+ * clause it is, or NULL.  Returns NULL if it is of a kind that takes care of itself.
  */
 char *
-pgm_online_constraint_name(Oid relid, const Constraint *constraint, List *others)
+pgm_online_constraint_name(PgmNames *names, Oid relid, const Constraint *constraint,
+						   const char *column)
 {
-	List	   *columns = NIL;
-	const char *addition;
+	List	   *columns = constraint->contype == CONSTR_FOREIGN ? strings(constraint->fk_attrs) :
+		list_concat(strings(constraint->keys), strings(constraint->including));
 
-	if (constraint->conname != NULL)
-		return constraint->conname;
-	if (constraint->contype == CONSTR_FOREIGN)
-		return ChooseConstraintName(get_rel_name(relid), join_names(strings(constraint->fk_attrs)),
-									"fkey", get_rel_namespace(relid), others);
-	/* a check is called after its column, if it has only one */
-	(void) find_columns(constraint->raw_expr, &columns);
-	addition = list_length(columns) == 1 ? (char *) linitial(columns) : NULL;
-	return ChooseConstraintName(get_rel_name(relid), addition, "check",
-								get_rel_namespace(relid), others);
-}
-
-/*
- * The name of a primary key or a unique constraint, and of its index.
- */
-char *
-pgm_online_key_name(Oid relid, const Constraint *constraint)
-{
-	const bool	isconstraint = true;
-	List	   *columns;
-
-	if (constraint->conname != NULL)
-		return constraint->conname;
-	if (constraint->contype == CONSTR_PRIMARY)
-		return ChooseRelationName(get_rel_name(relid), NULL, "pkey", get_rel_namespace(relid),
-								  isconstraint);
-	columns = list_concat(strings(constraint->keys), strings(constraint->including));
-	return ChooseRelationName(get_rel_name(relid), join_names(columns), "key",
-							  get_rel_namespace(relid), isconstraint);
-}
-
-/*
- * The name of a constraint that says that a column is not null.
- */
-char *
-pgm_online_not_null_name(Oid relid, const char *column, List *others)
-{
-	return ChooseConstraintName(get_rel_name(relid), column, "not_null",
-								get_rel_namespace(relid), others);
+	if (columns == NIL && column != NULL)
+		columns = list_make1(pstrdup(column));
+	switch (constraint->contype)
+	{
+		case CONSTR_FOREIGN:
+			return pgm_online_choose_name(names, relid, join_names(columns), "fkey",
+										  PGM_NAMED_CONSTRAINT);
+		case CONSTR_CHECK:
+			return pgm_online_choose_name(names, relid,
+										  check_addition(relid, constraint->raw_expr), "check",
+										  PGM_NAMED_CONSTRAINT);
+		case CONSTR_PRIMARY:
+			return pgm_online_choose_name(names, relid, NULL, "pkey", PGM_NAMED_BOTH);
+		case CONSTR_UNIQUE:
+			return pgm_online_choose_name(names, relid, join_names(distinct_names(columns)), "key",
+										  PGM_NAMED_BOTH);
+		default:
+			return NULL;
+	}
 }
 
 /*

@@ -8,6 +8,11 @@
  * owner's.  Where it cannot tell, because a column is not there yet, say, a
  * statement without WHERE is about all rows.
  *
+ * A statement takes effect at once, a backfill bit by bit.  Where that could be
+ * seen in the outcome, the statement stays: if it reads other rows, if a constraint
+ * has to hold for all its rows together, if there is no way to meet each row only
+ * once.  The time is that at which the steps are made.
+ *
  * IDENTIFICATION
  *	  src/plan/online_rows.c
  *
@@ -15,22 +20,38 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "base/relation.h"
 #include "base/subxact.h"
+#include "plan/fill.h"
 #include "plan/online.h"
 
 /* So many rows are changed within the time that a batch takes, or little more. */
 #define MANY_ROWS		5000
+
+PgmCheckFill pgm_online_check_fill_hook = NULL;
 
 /* A question to the planner, for pgm_subxact_run(). */
 typedef struct Estimate
@@ -117,6 +138,228 @@ only_relation(Node *stmt, bool *has_where)
 	}
 }
 
+/* The time at which the transaction began, as SQL. */
+static char *
+time_literal(Oid type, const char *name)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	char		buf[MAXDATELEN + 1];
+	Datum		value = TimestampTzGetDatum(now);
+
+	switch (type)
+	{
+		case DATEOID:
+			value = DirectFunctionCall1(timestamptz_date, value);
+			break;
+		case TIMEOID:
+			value = DirectFunctionCall1(timestamptz_time, value);
+			break;
+		case TIMETZOID:
+			value = DirectFunctionCall1(timestamptz_timetz, value);
+			break;
+		case TIMESTAMPOID:
+			value = DirectFunctionCall1(timestamptz_timestamp, value);
+			break;
+		default:
+			break;
+	}
+	JsonEncodeDateTime(buf, value, type, NULL);
+	return psprintf("%s::%s", quote_literal_cstr(buf), name);
+}
+
+/*
+ * Put the time at which the transaction began in the place of an expression that
+ * asks for it: all rows are to have the same one.
+ */
+static bool
+freeze_time(Node *node, PgmPieces *pieces)
+{
+	static const char *const names[] = {"now", "transaction_timestamp", "statement_timestamp"};
+	static const struct
+	{
+		Oid			type;
+		const char *name;
+	}			types[] = {
+		[SVFOP_CURRENT_DATE] = {DATEOID, "date"},
+		[SVFOP_CURRENT_TIME] = {TIMETZOID, "timetz"},
+		[SVFOP_CURRENT_TIME_N] = {TIMETZOID, "timetz"},
+		[SVFOP_CURRENT_TIMESTAMP] = {TIMESTAMPTZOID, "timestamptz"},
+		[SVFOP_CURRENT_TIMESTAMP_N] = {TIMESTAMPTZOID, "timestamptz"},
+		[SVFOP_LOCALTIME] = {TIMEOID, "time"},
+		[SVFOP_LOCALTIME_N] = {TIMEOID, "time"},
+		[SVFOP_LOCALTIMESTAMP] = {TIMESTAMPOID, "timestamp"},
+		[SVFOP_LOCALTIMESTAMP_N] = {TIMESTAMPOID, "timestamp"},
+	};
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, SQLValueFunction) && ((SQLValueFunction *) node)->op < lengthof(types))
+	{
+		SQLValueFunction *function = (SQLValueFunction *) node;
+		int			at = pgm_pieces_at(pieces, function->location);
+
+		if (at >= 0)
+			pgm_pieces_replace(pieces, at, at + 1,
+							   time_literal(types[function->op].type, types[function->op].name));
+		return false;
+	}
+	if (IsA(node, FuncCall) && ((FuncCall *) node)->args == NIL)
+	{
+		FuncCall   *call = (FuncCall *) node;
+		int			from = pgm_pieces_at(pieces, call->location);
+		int			to = from < 0 ? -1 : pgm_pieces_after_call(pieces, from);
+
+		for (int i = 0; i < lengthof(names) && to > 0; i++)
+		{
+			if (strcmp(strVal(llast(call->funcname)), names[i]) == 0 &&
+				(list_length(call->funcname) == 1 ||
+				 strcmp(strVal(linitial(call->funcname)), "pg_catalog") == 0))
+				pgm_pieces_replace(pieces, from, to, time_literal(TIMESTAMPTZOID, "timestamptz"));
+		}
+	}
+	return raw_expression_tree_walker(node, freeze_time, pieces);
+}
+
+/* Does a list of attribute numbers of a constraint have a column that is set? */
+static bool
+sets_any(const UpdateStmt *update, Oid relid, const int16 *attrs, int count)
+{
+	ListCell   *lc;
+
+	foreach(lc, update->targetList)
+	{
+		AttrNumber	set = get_attnum(relid, lfirst_node(ResTarget, lc)->name);
+
+		for (int i = 0; i < count; i++)
+		{
+			if (attrs[i] == set)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Does the statement touch what a constraint is about that holds when the statement
+ * has ended, but may not hold before: a foreign key of a table to itself, or a key
+ * that can be deferred?
+ */
+static bool
+breaks_constraint(Node *stmt, Oid relid, HeapTuple tuple, TupleDesc desc)
+{
+	static const int arrays[] = {Anum_pg_constraint_conkey, Anum_pg_constraint_confkey};
+	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	bool		is_self = con->contype == CONSTRAINT_FOREIGN && con->confrelid == relid;
+
+	if (!is_self && (con->contype == CONSTRAINT_FOREIGN || !con->condeferrable))
+		return false;
+	if (IsA(stmt, DeleteStmt))
+		return is_self && (con->confdeltype == FKCONSTR_ACTION_NOACTION ||
+						   con->confdeltype == FKCONSTR_ACTION_RESTRICT);
+	for (int i = 0; i < lengthof(arrays); i++)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, arrays[i], desc, &isnull);
+		ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(value);
+
+		if (array != NULL && sets_any((UpdateStmt *) stmt, relid, (int16 *) ARR_DATA_PTR(array),
+									  ARR_DIMS(array)[0]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Are there constraints of the table that hold after the statement, but may not
+ * after a part of it?
+ */
+static bool
+has_to_be_whole(Node *stmt, Oid relid)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+	const bool	use_index = true;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, use_index, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = breaks_constraint(stmt, relid, tuple, RelationGetDescr(constraints));
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+/* A question whether a backfill can do it, for pgm_subxact_run(). */
+typedef struct FillQuestion
+{
+	Oid			relid;
+	const PgmFill *fill;
+} FillQuestion;
+
+static void
+ask_about_fill(void *arg)
+{
+	FillQuestion *question = (FillQuestion *) arg;
+	PgmOwnerRights rights;
+
+	pgm_probe_enter_owner(&rights, pgm_relation_owner(question->relid));
+	pgm_online_check_fill_hook(question->relid, question->fill->assign, question->fill->filter);
+	pgm_probe_leave_owner(&rights);
+}
+
+/*
+ * Why migrate.backfill() would refuse that, or NULL if it would not, as far as can
+ * be told: a column may not be there yet.
+ */
+const char *
+pgm_online_fill_refusal(Oid relid, const PgmFill *fill, bool trusted)
+{
+	FillQuestion question = {relid, fill};
+	const bool	keep = false;
+	ErrorData  *error;
+
+	if (pgm_online_check_fill_hook == NULL || !trusted ||
+		!pgm_relation_is_owned(relid, GetUserId()))
+		return NULL;
+	error = pgm_subxact_run(ask_about_fill, &question, keep);
+	if (error == NULL)
+		return NULL;
+	if (pgm_subxact_must_stop(error))
+		ReThrowError(error);
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+		case ERRCODE_WRONG_OBJECT_TYPE:
+		case ERRCODE_INVALID_PARAMETER_VALUE:
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return error->detail != NULL ? error->detail : error->message;
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * The backfill that does what the statement does, with the text after the table
+ * from "after" on and after WHERE.
+ */
+static PgmFill
+make_fill(const PgmScript *script, const PgmStatement *statement, const PgmPieces *pieces,
+		  int after, int where)
+{
+	PgmFill		fill = {.name = pgm_online_fill_name(script, statement->number, NULL)};
+	int			end = where >= 0 ? where : pieces->count;
+
+	if (IsA(statement->raw->stmt, UpdateStmt))
+		fill.assign = pgm_pieces_text(pieces, after + 1, end);
+	if (where >= 0)
+		fill.filter = pgm_pieces_text(pieces, where + 1, pieces->count);
+	return fill;
+}
+
 /*
  * UPDATE or DELETE
  */
@@ -128,9 +371,10 @@ pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement, b
 	const RangeVar *relation = only_relation(stmt, &has_where);
 	Oid			relid = relation == NULL ? InvalidOid : pgm_online_table(relation);
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
+	const char *refusal;
 	int			after;
 	int			where;
-	PgmFill		fill = {0};
+	PgmFill		fill;
 	List	   *steps = NIL;
 
 	/* its text would be read with another name for the table */
@@ -143,12 +387,17 @@ pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement, b
 	if (after < 0 || has_where != (where >= 0))
 		return NIL;
 
+	(void) raw_expression_tree_walker(stmt, freeze_time, pieces);
+	pgm_pieces_cut_names(pieces, stmt, relation, 2);
+	fill = make_fill(script, statement, pieces, after, where);
 	fill.table = pgm_online_relation(relation);
-	fill.name = pgm_online_fill_name(script, statement->number, NULL);
-	if (IsA(stmt, UpdateStmt))
-		fill.assign = pgm_pieces_text(pieces, after + 1, has_where ? where : pieces->count);
-	if (has_where)
-		fill.filter = pgm_pieces_text(pieces, where + 1, pieces->count);
-	pgm_online_add_fill(&steps, relid, &fill);
+	refusal = has_to_be_whole(stmt, relid) ?
+		"A constraint of the table may not hold when only a part of it is done." :
+		pgm_online_fill_refusal(relid, &fill, trusted);
+	if (refusal == NULL)
+		pgm_online_add_fill(&steps, relid, &fill);
+	else
+		pgm_online_add(&steps, PGM_HOLD_FOUND, psprintf("no backfill can do this. %s", refusal),
+					   pnstrdup(script->sql + statement->location, statement->length));
 	return steps;
 }

@@ -4,8 +4,10 @@
  *	  ALTER TABLE whose commands read a table under a lock that stops it, as
  *	  steps that do not.
  *
- * The commands that need it become steps of their own; what is left of the
- * statement comes first, since it may add what they are about.
+ * The commands that need it become steps of their own.  The server takes commands
+ * by kind, not as they are written, and so do the steps: what is left of the
+ * statement comes first, since it may add what the others are about; then not null,
+ * keys, other constraints; and last what may be about these.
  *
  * IDENTIFICATION
  *	  src/plan/online_table.c
@@ -14,31 +16,22 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_attribute.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "commands/defrem.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "plan/online.h"
 
-/*
- * Is that column known to be not null?  One that is not there yet is not.
- */
+/* Is the table that a foreign key refers to partitioned? */
 static bool
-is_not_null(Oid relid, const char *column)
+refers_to_partitions(const Constraint *constraint)
 {
-	HeapTuple	tuple = SearchSysCacheAttName(relid, column);
-	bool		result = false;
+	Oid			relid = RangeVarGetRelid(constraint->pktable, NoLock, true);
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-	ReleaseSysCache(tuple);
-	return result;
+	return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
 }
 
 /*
@@ -51,15 +44,20 @@ has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd, int number)
 	bool		partitioned = get_rel_relkind(alteration->relid) == RELKIND_PARTITIONED_TABLE;
 
 	if (cmd->subtype == AT_AddColumn)
-		return bms_is_member(number, alteration->rewriting) && pgm_online_column_has_steps(cmd);
+		return bms_is_member(number, alteration->rewriting) && alteration->refusal == NULL &&
+			pgm_online_column_has_steps(cmd, alteration->has_key);
 	if (cmd->subtype == AT_SetNotNull)
-		return !is_not_null(alteration->relid, cmd->name);
+		return !pgm_online_is_not_null(alteration->relid, cmd->name);
+	/* beside others, it would be done under their lock */
+	if (cmd->subtype == AT_ValidateConstraint)
+		return list_length(alteration->stmt->cmds) > 1;
 	if (cmd->subtype != AT_AddConstraint)
 		return false;
 	switch (constraint->contype)
 	{
 		case CONSTR_FOREIGN:
-			return !constraint->skip_validation && (!partitioned || PGM_PARTITIONED_KEY_CAN_WAIT);
+			return !constraint->skip_validation && !pgm_is_not_enforced(constraint) &&
+				(PGM_PARTITIONED_KEY_CAN_WAIT || !(partitioned || refers_to_partitions(constraint)));
 		case CONSTR_CHECK:
 			return !constraint->skip_validation && !pgm_is_not_enforced(constraint);
 		case CONSTR_UNIQUE:
@@ -71,155 +69,148 @@ has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd, int number)
 	}
 }
 
-static void
-add(PgmAlteration *alteration, PgmHold hold, const char *why, char *command)
+static bool
+is_key(const AlterTableCmd *cmd)
 {
-	pgm_online_add(&alteration->steps, hold, why,
-				   psprintf("%s %s", alteration->prefix, command));
+	const Constraint *constraint = (Constraint *) cmd->def;
+
+	return cmd->subtype == AT_AddConstraint &&
+		(constraint->contype == CONSTR_PRIMARY || constraint->contype == CONSTR_UNIQUE);
 }
 
-/*
- * A constraint that holds for new rows first, and is then found to hold for all.
- * "definition" goes after ADD.
- */
-static void
-add_not_valid(PgmAlteration *alteration, const char *name, const char *definition)
+/* Has a new column a foreign key to its own table? */
+static bool
+refers_to_itself(const PgmAlteration *alteration, const ColumnDef *def)
 {
-	alteration->names = lappend(alteration->names, pstrdup(name));
-	add(alteration, PGM_HOLD_BRIEF, "holds for new rows from here on, without reading the old ones",
-		psprintf("ADD %s NOT VALID", definition));
-	add(alteration, PGM_HOLD_SCAN, "reads the table beside reading and writing",
-		psprintf("VALIDATE CONSTRAINT %s", quote_identifier(name)));
-}
-
-/*
- * SET NOT NULL
- */
-void
-pgm_online_set_not_null(PgmAlteration *alteration, const char *column)
-{
-	const char *name = pgm_online_not_null_name(alteration->relid, column, alteration->names);
-	const char *quoted = quote_identifier(column);
-
-	add_not_valid(alteration, name,
-				  psprintf(PGM_NOT_NULL_CAN_WAIT ? "CONSTRAINT %s NOT NULL %s" :
-						   "CONSTRAINT %s CHECK (%s IS NOT NULL)",
-						   quote_identifier(name), quoted));
-	if (PGM_NOT_NULL_CAN_WAIT)
-		return;
-	add(alteration, PGM_HOLD_BRIEF, "proven by the constraint, so nothing is read",
-		psprintf("ALTER COLUMN %s SET NOT NULL", quoted));
-	add(alteration, PGM_HOLD_BRIEF, "has done its part",
-		psprintf("DROP CONSTRAINT %s", quote_identifier(name)));
-}
-
-/*
- * A foreign key or a check.  "slice" is its text, from its name on if it has one.
- */
-void
-pgm_online_add_constraint(PgmAlteration *alteration, const Constraint *constraint,
-						  const PgmSlice *slice)
-{
-	const char *name = pgm_online_constraint_name(alteration->relid, constraint, alteration->names);
-	const char *definition = pgm_pieces_text(alteration->pieces, slice->from, slice->to);
-
-	if (constraint->conname == NULL)
-		definition = psprintf("CONSTRAINT %s %s", quote_identifier(name), definition);
-	add_not_valid(alteration, name, definition);
-}
-
-/* The options of an index, as text. */
-static void
-append_options(StringInfo buf, List *options)
-{
-	const char *separator = " WITH (";
 	ListCell   *lc;
 
-	foreach(lc, options)
+	foreach(lc, def->constraints)
 	{
-		DefElem    *option = lfirst_node(DefElem, lc);
+		const Constraint *constraint = lfirst_node(Constraint, lc);
 
-		appendStringInfo(buf, "%s%s", separator, quote_identifier(option->defname));
-		if (option->arg != NULL)
-			appendStringInfo(buf, " = %s", quote_literal_cstr(defGetString(option)));
-		separator = ", ";
+		if (constraint->contype == CONSTR_FOREIGN &&
+			strcmp(constraint->pktable->relname, alteration->stmt->relation->relname) == 0)
+			return true;
 	}
-	if (options != NIL)
-		appendStringInfoChar(buf, ')');
+	return false;
 }
 
 /*
- * A unique constraint or a primary key: its index first.
+ * Does the server take a command that stays whole after those that add keys and
+ * constraints?  It may be about what they add.
  */
-void
-pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint)
+static bool
+comes_late(const PgmAlteration *alteration, const AlterTableCmd *cmd)
 {
-	const char *name = quote_identifier(pgm_online_key_name(alteration->relid, constraint));
-	bool		primary = constraint->contype == CONSTR_PRIMARY;
-	StringInfoData buf;
 	ListCell   *lc;
 
-	foreach(lc, constraint->keys)
+	switch (cmd->subtype)
 	{
-		if (primary && !is_not_null(alteration->relid, strVal(lfirst(lc))))
-			pgm_online_set_not_null(alteration, strVal(lfirst(lc)));
+		case AT_AddIdentity:
+		case AT_SetIdentity:
+		case AT_ClusterOn:
+		case AT_ReplicaIdentity:
+		case AT_AlterConstraint:
+			return true;
+		case AT_AddConstraint:
+			return ((Constraint *) cmd->def)->contype == CONSTR_FOREIGN;
+		case AT_AddColumn:
+			foreach(lc, alteration->stmt->cmds)
+			{
+				if (is_key(lfirst_node(AlterTableCmd, lc)))
+					return refers_to_itself(alteration, (ColumnDef *) cmd->def);
+			}
+			return false;
+		default:
+			return false;
 	}
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)", name,
-					 pgm_online_relation(alteration->stmt->relation),
-					 pgm_online_columns(constraint->keys));
-	if (constraint->including != NIL)
-		appendStringInfo(&buf, " INCLUDE (%s)", pgm_online_columns(constraint->including));
-	if (constraint->nulls_not_distinct)
-		appendStringInfoString(&buf, " NULLS NOT DISTINCT");
-	append_options(&buf, constraint->options);
-	if (constraint->indexspace != NULL)
-		appendStringInfo(&buf, " TABLESPACE %s", quote_identifier(constraint->indexspace));
-	pgm_online_add(&alteration->steps, PGM_HOLD_BUILD, PGM_BUILD_WHY, buf.data);
-
-	add(alteration, PGM_HOLD_BRIEF, "takes the index that is there",
-		psprintf("ADD CONSTRAINT %s %s USING INDEX %s%s%s", name,
-				 primary ? "PRIMARY KEY" : "UNIQUE", name,
-				 constraint->deferrable ? " DEFERRABLE" : "",
-				 constraint->initdeferred ? " INITIALLY DEFERRED" : ""));
 }
 
 /*
- * The commands that are not taken apart, in one statement, and the new columns,
- * so that they come in their order.
+ * The names of the constraints of a command, of keys or of others, and what is
+ * known of the columns that it adds.
  */
 static void
-keep_others(PgmAlteration *alteration, List *slices)
+name_constraints(PgmAlteration *alteration, AlterTableCmd *cmd, bool keys)
 {
-	StringInfoData buf;
-	ListCell   *slice;
-	ListCell   *cmd;
-	int			number = 0;
-	PgmHold		hold = PGM_HOLD_BRIEF;
+	ColumnDef  *def = cmd->subtype == AT_AddColumn ? (ColumnDef *) cmd->def : NULL;
+	List	   *constraints = def != NULL ? def->constraints : list_make1(cmd->def);
+	ListCell   *lc;
 
-	initStringInfo(&buf);
-	forboth(slice, slices, cmd, alteration->stmt->cmds)
+	foreach(lc, constraints)
 	{
-		const PgmSlice *s = (PgmSlice *) lfirst(slice);
-		const AlterTableCmd *command = lfirst_node(AlterTableCmd, cmd);
-		char	   *kept = NULL;
+		Constraint *constraint = lfirst_node(Constraint, lc);
+		bool		is_a_key = constraint->contype == CONSTR_PRIMARY ||
+			constraint->contype == CONSTR_UNIQUE;
 
-		if (!has_steps(alteration, command, ++number))
+		if (is_a_key != keys)
+			continue;
+		if (constraint->conname != NULL)
+			pgm_online_take_name(&alteration->names, alteration->relid, constraint->conname);
+		else if (constraint->indexname == NULL)
 		{
-			hold = PGM_HOLD_FOUND;
-			kept = pgm_pieces_text(alteration->pieces, s->from, s->to);
+			constraint->conname = pgm_online_constraint_name(&alteration->names, alteration->relid,
+															 constraint,
+															 def != NULL ? def->colname : NULL);
+			alteration->unnamed = lappend(alteration->unnamed, constraint);
 		}
-		else if (command->subtype == AT_AddColumn)
-			kept = pgm_online_begin_column(alteration, command, s);
-
-		if (kept != NULL)
-			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", kept);
 	}
-	if (buf.len > 0)
-		add(alteration, hold,
-			alteration->columns != NIL ? "empty for old rows; new ones have the default" : NULL,
-			buf.data);
+}
+
+/*
+ * Choose all names that the user did not, in the server's order: keys before
+ * others, and of each those of new columns first.
+ */
+static void
+choose_names(PgmAlteration *alteration)
+{
+	static const AlterTableType types[] = {AT_AddColumn, AT_AddConstraint};
+	ListCell   *lc;
+
+	foreach(lc, alteration->stmt->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_DropConstraint)
+			pgm_online_free_name(&alteration->names, alteration->relid, cmd->name);
+	}
+	for (int i = 0; i < 2 * lengthof(types); i++)
+	{
+		const bool	keys = i < lengthof(types);
+
+		foreach(lc, alteration->stmt->cmds)
+		{
+			AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+			if (cmd->subtype == types[i % lengthof(types)])
+				name_constraints(alteration, cmd, keys);
+		}
+	}
+}
+
+/*
+ * Are keys added where constraints are dropped, and nothing else is done that
+ * would need these to be gone before?  Then the old ones stay until the indexes of
+ * the new ones are there.
+ */
+static bool
+replaces_keys(const PgmAlteration *alteration)
+{
+	bool		drops = false;
+	bool		adds = false;
+	ListCell   *lc;
+
+	foreach(lc, alteration->stmt->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		drops = drops || cmd->subtype == AT_DropConstraint;
+		adds = adds || (is_key(cmd) && has_steps(alteration, cmd, 0));
+		if (cmd->subtype != AT_DropConstraint && cmd->subtype != AT_AddConstraint &&
+			cmd->subtype != AT_SetNotNull && !comes_late(alteration, cmd))
+			return false;
+	}
+	return drops && adds;
 }
 
 /* A command without its first word. */
@@ -233,16 +224,95 @@ after_add(const PgmSlice *command)
 	return slice;
 }
 
+/* The text of a command that stays. */
+static char *
+kept_text(const PgmAlteration *alteration, const AlterTableCmd *cmd, const PgmSlice *slice)
+{
+	if (cmd->subtype == AT_AddConstraint &&
+		list_member_ptr(alteration->unnamed, cmd->def) && ((Constraint *) cmd->def)->conname != NULL)
+		return psprintf("ADD %s", pgm_online_constraint_text(alteration, (Constraint *) cmd->def,
+															 after_add(slice)));
+	return pgm_pieces_text(alteration->pieces, slice->from, slice->to);
+}
+
+/*
+ * The commands that are not taken apart, in one statement, those that come late or
+ * the others; and the new columns, so that they come in their order.
+ */
+static void
+keep_others(PgmAlteration *alteration, bool late)
+{
+	StringInfoData buf;
+	ListCell   *slice;
+	ListCell   *lc;
+	int			number = 0;
+	PgmHold		hold = PGM_HOLD_BRIEF;
+
+	initStringInfo(&buf);
+	forboth(slice, alteration->slices, lc, alteration->stmt->cmds)
+	{
+		const PgmSlice *s = (PgmSlice *) lfirst(slice);
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		bool		has = has_steps(alteration, cmd, ++number);
+		char	   *kept = NULL;
+
+		if (comes_late(alteration, cmd) != late ||
+			(cmd->subtype == AT_DropConstraint && alteration->replaces))
+			continue;
+		if (!has)
+		{
+			hold = PGM_HOLD_FOUND;
+			kept = kept_text(alteration, cmd, s);
+		}
+		else if (cmd->subtype == AT_AddColumn)
+			kept = pgm_online_begin_column(alteration, cmd, s);
+
+		if (kept != NULL)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", kept);
+	}
+	if (buf.len > 0)
+		pgm_online_add_command(alteration, hold,
+							   alteration->columns != NIL && !late ?
+							   "empty for old rows; new ones have the default" : NULL,
+							   buf.data);
+}
+
+/*
+ * The constraints that are dropped and the keys that come instead, at once, so that
+ * the table is never without.
+ */
+static void
+replace_keys(PgmAlteration *alteration)
+{
+	StringInfoData buf;
+	ListCell   *slice;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	forboth(slice, alteration->slices, lc, alteration->stmt->cmds)
+	{
+		const PgmSlice *s = (PgmSlice *) lfirst(slice);
+
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_DropConstraint)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "",
+							 pgm_pieces_text(alteration->pieces, s->from, s->to));
+	}
+	foreach(lc, alteration->keys)
+		appendStringInfo(&buf, ", %s", (char *) lfirst(lc));
+	pgm_online_add_command(alteration, PGM_HOLD_BRIEF,
+						   "takes the index that is there as the old one goes", buf.data);
+}
+
 /*
  * Which of the commands rewrite the table?  Each is asked about by itself.
  */
 static void
-find_rewriting(PgmAlteration *alteration, List *slices, bool trusted)
+find_rewriting(PgmAlteration *alteration, bool trusted)
 {
 	List	   *steps = NIL;
 	ListCell   *lc;
 
-	foreach(lc, slices)
+	foreach(lc, alteration->slices)
 	{
 		const PgmSlice *slice = (PgmSlice *) lfirst(lc);
 
@@ -254,57 +324,110 @@ find_rewriting(PgmAlteration *alteration, List *slices, bool trusted)
 }
 
 /*
+ * The commands that are taken apart, in the server's order: not null, keys, and
+ * then what may refer to them.
+ */
+static void
+take_apart(PgmAlteration *alteration)
+{
+	for (int pass = 0; pass < 4; pass++)
+	{
+		ListCell   *slice;
+		ListCell   *lc;
+		int			number = 0;
+
+		if (pass == 2 && alteration->replaces)
+			replace_keys(alteration);
+		if (pass == 3)
+			keep_others(alteration, true);
+		forboth(slice, alteration->slices, lc, alteration->stmt->cmds)
+		{
+			const PgmSlice *s = (PgmSlice *) lfirst(slice);
+			const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+			if (!has_steps(alteration, cmd, ++number))
+				continue;
+			if (pass == 0 && cmd->subtype == AT_SetNotNull)
+				pgm_online_set_not_null(alteration, cmd->name);
+			else if (pass == 1 && is_key(cmd))
+				pgm_online_add_key(alteration, (Constraint *) cmd->def);
+			else if (pass == 2 && cmd->subtype == AT_AddConstraint && !is_key(cmd))
+				pgm_online_add_constraint(alteration, (Constraint *) cmd->def, after_add(s));
+			else if (pass == 3 && cmd->subtype == AT_ValidateConstraint)
+				pgm_online_add_command(alteration, PGM_HOLD_SCAN, PGM_VALIDATE_WHY,
+									   pgm_pieces_text(alteration->pieces, s->from, s->to));
+		}
+	}
+}
+
+/* Columns that are made not null as they are added. */
+static void
+note_not_null(PgmAlteration *alteration, const AlterTableCmd *cmd)
+{
+	const ColumnDef *def = (ColumnDef *) cmd->def;
+	ListCell   *lc;
+
+	if (cmd->subtype != AT_AddColumn)
+		return;
+	foreach(lc, def->constraints)
+	{
+		const Constraint *constraint = lfirst_node(Constraint, lc);
+
+		if (constraint->contype == CONSTR_NOTNULL || constraint->contype == CONSTR_IDENTITY ||
+			constraint->contype == CONSTR_PRIMARY)
+			alteration->not_null = lappend(alteration->not_null, def->colname);
+	}
+}
+
+/*
  * ALTER TABLE, which may rewrite the table as it is written
  */
 List *
 pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, bool rewrites,
 					   bool trusted)
 {
-	const AlterTableStmt *stmt = (AlterTableStmt *) statement->raw->stmt;
+	AlterTableStmt *stmt = copyObject((AlterTableStmt *) statement->raw->stmt);
 	PgmAlteration alteration = {.script = script,.stmt = stmt,.number = statement->number,
 	.relid = pgm_online_table(stmt->relation)};
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
 	int			after = pgm_pieces_after_relation(pieces, stmt->relation);
-	List	   *slices;
-	ListCell   *slice;
 	ListCell   *lc;
 	bool		any = false;
-	int			number = 0;
+	const bool	late = false;
+	const PgmFill some = {.filter = "true"};
+	const PgmFill all = {NULL};
 
 	if (stmt->objtype != OBJECT_TABLE || !OidIsValid(alteration.relid) || after < 0)
 		return NIL;
-	slices = pgm_pieces_split(pieces, after);
-	if (list_length(slices) != list_length(stmt->cmds))
+	alteration.slices = pgm_pieces_split(pieces, after);
+	if (list_length(alteration.slices) != list_length(stmt->cmds))
 		return NIL;
 	alteration.pieces = pieces;
 	alteration.prefix = pgm_pieces_text(pieces, 0, after);
 	if (rewrites)
-		find_rewriting(&alteration, slices, trusted);
+	{
+		find_rewriting(&alteration, trusted);
+		alteration.refusal = pgm_online_fill_refusal(alteration.relid, &some, trusted);
+		alteration.has_key = pgm_online_fill_refusal(alteration.relid, &all, trusted) == NULL;
+	}
 	if (pgm_online_changes_type(&alteration))
-		return pgm_online_change_types(&alteration, slices, trusted);
+		return pgm_online_change_types(&alteration, alteration.slices, trusted);
 	foreach(lc, stmt->cmds)
-		any = any || has_steps(&alteration, lfirst_node(AlterTableCmd, lc),
-							   foreach_current_index(lc) + 1);
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		bool		has = has_steps(&alteration, cmd, foreach_current_index(lc) + 1);
+
+		any = any || has;
+		if (!has)
+			note_not_null(&alteration, cmd);
+	}
 	if (!any)
 		return NIL;
 
-	keep_others(&alteration, slices);
+	choose_names(&alteration);
+	alteration.replaces = replaces_keys(&alteration);
+	keep_others(&alteration, late);
 	pgm_online_end_columns(&alteration);
-	forboth(slice, slices, lc, stmt->cmds)
-	{
-		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-		const Constraint *constraint = (Constraint *) cmd->def;
-
-		if (!has_steps(&alteration, cmd, ++number))
-			continue;
-		if (cmd->subtype == AT_AddColumn)
-			continue;
-		if (cmd->subtype == AT_SetNotNull)
-			pgm_online_set_not_null(&alteration, cmd->name);
-		else if (constraint->contype == CONSTR_FOREIGN || constraint->contype == CONSTR_CHECK)
-			pgm_online_add_constraint(&alteration, constraint, after_add((PgmSlice *) lfirst(slice)));
-		else
-			pgm_online_add_key(&alteration, constraint);
-	}
+	take_apart(&alteration);
 	return alteration.steps;
 }

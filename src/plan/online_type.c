@@ -215,7 +215,7 @@ add_fill(PgmTypeChange *change)
 		.assign = psprintf("%s = %s", name, change->value),
 		.filter = change->stable ? psprintf("%s IS NULL AND (%s) IS NOT NULL", name, change->value) :
 		NULL,
-		.name = psprintf("%s/%d/%s", alteration->script->name, alteration->number, change->column)
+		.name = pgm_online_fill_name(alteration->script, alteration->number, change->column)
 	};
 
 	pgm_online_add_fill(&alteration->steps, alteration->relid, &fill);

@@ -162,6 +162,9 @@ typedef struct PgmPlanStep
 	List	   *lines;			/* of PgmPlanLine * */
 } PgmPlanStep;
 
+/* online_stay.c */
+extern bool pgm_online_keeps_together(const PgmScript *script);
+
 /* online.c */
 extern const char *pgm_online_hold_name(PgmHold hold);
 extern List *pgm_online_plan(const PgmScript *script, bool trusted);
