@@ -75,6 +75,7 @@ OBJS = \
 	src/plan/locks.o \
 	src/plan/lockset.o \
 	src/plan/online.o \
+	src/plan/online_attach.o \
 	src/plan/online_column.o \
 	src/plan/online_constraint.o \
 	src/plan/online_index.o \
@@ -185,6 +186,7 @@ REGRESS = \
 	plan_more \
 	steps \
 	steps_type \
+	steps_more \
 	online_refused \
 	online \
 	arguments \

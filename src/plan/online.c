@@ -195,12 +195,13 @@ take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted,
 }
 
 /*
- * The steps of a statement, one at least.
+ * The steps of a statement, one at least; one only if the script is to be kept
+ * together.
  */
 static List *
-steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, bool rewrites)
+steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, bool rewrites,
+		 bool together)
 {
-	bool		together = pgm_online_keeps_together(script);
 	char	   *whole = pnstrdup(script->sql + statement->location, statement->length);
 	List	   *steps = together ? NIL : take_apart(script, statement, trusted, rewrites);
 	int			number = 0;
@@ -245,6 +246,7 @@ pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted)
 static List *
 all_steps(const PgmScript *script, bool trusted)
 {
+	bool		together = pgm_online_keeps_together(script);
 	Bitmapset  *rewriting = find_rewriting(script, trusted);
 	List	   *all = NIL;
 	ListCell   *lc;
@@ -254,7 +256,7 @@ all_steps(const PgmScript *script, bool trusted)
 		const PgmStatement *statement = (PgmStatement *) lfirst(lc);
 
 		all = list_concat(all, steps_of(script, statement, trusted,
-										bms_is_member(statement->number, rewriting)));
+										bms_is_member(statement->number, rewriting), together));
 	}
 	return all;
 }
@@ -361,7 +363,8 @@ pgm_online_plan_statement(const PgmScript *script, PgmStatement *statement, bool
 	pgm_online_add(&whole, PGM_HOLD_FOUND, NULL,
 				   pnstrdup(script->sql + statement->location, statement->length));
 	steps = steps_of(script, statement, trusted,
-					 !bms_is_empty(pgm_online_rewriting(script, whole, trusted)));
+					 !bms_is_empty(pgm_online_rewriting(script, whole, trusted)),
+					 pgm_online_keeps_together(script));
 	find_lines(script, steps, trusted);
 	return steps;
 }

@@ -92,7 +92,8 @@ typedef struct PgmAlteration
 	List	   *slices;			/* of PgmSlice *, for each command */
 	PgmNames	names;
 	List	   *unnamed;		/* Constraint * that the user gave no name */
-	List	   *columns;		/* new ones that are to be filled */
+	List	   *columns;		/* new ones that are taken apart */
+	bool		fills;			/* has any of them to be filled? */
 	bool		replaces;		/* does it drop constraints with the steps
 								 * that add others? */
 	List	   *keys;			/* commands that add keys, of char * */
@@ -156,6 +157,10 @@ extern Oid	pgm_online_table(const RangeVar *relation);
 extern List *pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted);
 extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);
 
+/* online_attach.c */
+extern List *pgm_online_partitioning(const PgmScript *script, const PgmStatement *statement,
+									 bool trusted);
+
 /* online_name.c */
 extern char *pgm_online_choose_name(PgmNames *names, Oid relid, const char *addition,
 									const char *label, PgmNamed kind);
@@ -165,6 +170,7 @@ extern char *pgm_online_index_name(PgmNames *names, Oid relid, List *params);
 extern char *pgm_online_built_name(PgmNames *names, Oid relid, const char *constraint);
 extern char *pgm_online_constraint_name(PgmNames *names, Oid relid, const Constraint *constraint,
 										const char *column);
+extern void pgm_online_name_all(PgmAlteration *alteration);
 extern char *pgm_online_relation(const RangeVar *relation);
 extern char *pgm_online_columns(List *names);
 
@@ -197,9 +203,10 @@ extern void pgm_online_add_constraint(PgmAlteration *alteration, const Constrain
 extern void pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint);
 
 /* online_column.c */
-extern bool pgm_online_column_has_steps(const AlterTableCmd *cmd, bool has_key);
+extern bool pgm_online_column_has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd,
+										bool computed);
 extern char *pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
-									 const PgmSlice *slice);
+									 const PgmSlice *slice, bool computed);
 extern void pgm_online_end_columns(PgmAlteration *alteration);
 
 /* online_type.c */

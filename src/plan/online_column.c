@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "plan/online.h"
 
 /* A new column in pieces. */
@@ -30,6 +31,7 @@ typedef struct NewColumn
 {
 	PgmAlteration *alteration;
 	const ColumnDef *def;
+	bool		computed;		/* has it to be filled? */
 	const char *serial;			/* plain type of a serial one, or NULL */
 	const char *sequence;		/* of a serial one */
 	const char *kept;			/* the command without what comes later */
@@ -82,20 +84,15 @@ has_odd_sequence(const Constraint *identity)
 }
 
 /*
- * Can a command of a statement that rewrites the table be taken apart?  Not where
- * the value is the server's to keep.  An identity column takes a table with a key.
+ * Can a new column whose values are computed for each row be taken apart?  Not where
+ * they are the server's to keep.  An identity column takes a table with a key.
  */
-bool
-pgm_online_column_has_steps(const AlterTableCmd *cmd, bool has_key)
+static bool
+can_be_filled(const ColumnDef *def, bool has_key)
 {
-	const ColumnDef *def = (ColumnDef *) cmd->def;
 	bool		computed = pgm_effects_serial_base(def) != NULL;
 	ListCell   *lc;
 
-	/* among the clauses it would be taken for a part of the default */
-	if (def->collClause != NULL && def->constraints != NIL &&
-		def->collClause->location > linitial_node(Constraint, def->constraints)->location)
-		return false;
 	foreach(lc, def->constraints)
 	{
 		const Constraint *constraint = lfirst_node(Constraint, lc);
@@ -109,6 +106,37 @@ pgm_online_column_has_steps(const AlterTableCmd *cmd, bool has_key)
 			constraint->contype == CONSTR_IDENTITY;
 	}
 	return computed;
+}
+
+/*
+ * Can ADD COLUMN be taken apart?  "computed": it rewrites the table as it is
+ * written.  If it does not, that takes a clause that would have the table read.
+ */
+bool
+pgm_online_column_has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd,
+							bool computed)
+{
+	const ColumnDef *def = (ColumnDef *) cmd->def;
+	bool		partitioned = get_rel_relkind(alteration->relid) == RELKIND_PARTITIONED_TABLE;
+	bool		promises = false;
+	ListCell   *lc;
+
+	/* among the clauses it would be taken for a part of the default */
+	if (def->collClause != NULL && def->constraints != NIL &&
+		def->collClause->location > linitial_node(Constraint, def->constraints)->location)
+		return false;
+	foreach(lc, def->constraints)
+	{
+		const Constraint *constraint = lfirst_node(Constraint, lc);
+		bool		is_key = constraint->contype == CONSTR_UNIQUE ||
+			constraint->contype == CONSTR_PRIMARY;
+
+		if (is_key && partitioned)
+			return false;
+		promises = promises || is_key ||
+			(constraint->contype == CONSTR_CHECK && !pgm_is_not_enforced(constraint));
+	}
+	return computed ? can_be_filled(def, alteration->has_key) : promises;
 }
 
 /* The token at a location of the parse tree, or that at the end. */
@@ -198,10 +226,12 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 		switch (constraint->contype)
 		{
 			case CONSTR_DEFAULT:
+				keep = !column->computed;
 				column->value = pgm_pieces_text(pieces, start + 1, end);
 				break;
 			case CONSTR_NOTNULL:
-				column->not_null = true;
+				keep = !column->computed;
+				column->not_null = column->computed;
 				break;
 			case CONSTR_IDENTITY:
 				column->identity = constraint;
@@ -280,13 +310,14 @@ add_fill(NewColumn *column)
  */
 char *
 pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
-						const PgmSlice *slice)
+						const PgmSlice *slice, bool computed)
 {
 	NewColumn  *column = palloc0(sizeof(NewColumn));
 
+	column->computed = computed;
 	column->alteration = alteration;
 	column->def = (ColumnDef *) cmd->def;
-	column->serial = pgm_effects_serial_base(column->def);
+	column->serial = computed ? pgm_effects_serial_base(column->def) : NULL;
 	read_clauses(column, slice);
 	if (column->serial != NULL)
 		make_sequence(column);
@@ -300,7 +331,7 @@ pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,
 		return psprintf("%s NOT NULL DEFAULT %s", column->kept, unfilled_value(column->def));
 	}
 	/* the sequence has to be there before anybody can look at its use */
-	if (column->serial != NULL)
+	if (column->serial != NULL || !computed)
 		return pstrdup(column->kept);
 	return psprintf("%s, ALTER COLUMN %s SET DEFAULT %s", column->kept,
 					quote_identifier(column->def->colname), column->value);
@@ -338,7 +369,8 @@ end_column(NewColumn *column)
 	ListCell   *text;
 
 	use_sequence(column);
-	add_fill(column);
+	if (column->computed)
+		add_fill(column);
 	if (column->identity != NULL && column->identity->generated_when == ATTRIBUTE_IDENTITY_ALWAYS)
 		pgm_online_add_command(alteration, PGM_HOLD_BRIEF, "all rows have their values",
 							   psprintf("ALTER COLUMN %s SET GENERATED ALWAYS",

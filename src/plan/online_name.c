@@ -282,6 +282,67 @@ pgm_online_constraint_name(PgmNames *names, Oid relid, const Constraint *constra
 }
 
 /*
+ * The names of the constraints of a command, of keys or of others.
+ */
+static void
+name_constraints(PgmAlteration *alteration, AlterTableCmd *cmd, bool keys)
+{
+	ColumnDef  *def = cmd->subtype == AT_AddColumn ? (ColumnDef *) cmd->def : NULL;
+	List	   *constraints = def != NULL ? def->constraints : list_make1(cmd->def);
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+	{
+		Constraint *constraint = lfirst_node(Constraint, lc);
+		bool		is_a_key = constraint->contype == CONSTR_PRIMARY ||
+			constraint->contype == CONSTR_UNIQUE;
+
+		if (is_a_key != keys)
+			continue;
+		if (constraint->conname != NULL)
+			pgm_online_take_name(&alteration->names, alteration->relid, constraint->conname);
+		else if (constraint->indexname == NULL)
+		{
+			constraint->conname = pgm_online_constraint_name(&alteration->names, alteration->relid,
+															 constraint,
+															 def != NULL ? def->colname : NULL);
+			alteration->unnamed = lappend(alteration->unnamed, constraint);
+		}
+	}
+}
+
+/*
+ * Choose all names that the user did not, in the server's order: keys before
+ * others, and of each those of new columns first.
+ */
+void
+pgm_online_name_all(PgmAlteration *alteration)
+{
+	static const AlterTableType types[] = {AT_AddColumn, AT_AddConstraint};
+	ListCell   *lc;
+
+	foreach(lc, alteration->stmt->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_DropConstraint)
+			pgm_online_free_name(&alteration->names, alteration->relid, cmd->name);
+	}
+	for (int i = 0; i < 2 * lengthof(types); i++)
+	{
+		const bool	keys = i < lengthof(types);
+
+		foreach(lc, alteration->stmt->cmds)
+		{
+			AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+			if (cmd->subtype == types[i % lengthof(types)])
+				name_constraints(alteration, cmd, keys);
+		}
+	}
+}
+
+/*
  * A relation as the user named it.
  */
 char *

@@ -44,8 +44,12 @@ has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd, int number)
 	bool		partitioned = get_rel_relkind(alteration->relid) == RELKIND_PARTITIONED_TABLE;
 
 	if (cmd->subtype == AT_AddColumn)
-		return bms_is_member(number, alteration->rewriting) && alteration->refusal == NULL &&
-			pgm_online_column_has_steps(cmd, alteration->has_key);
+	{
+		bool		computed = bms_is_member(number, alteration->rewriting);
+
+		return !(computed && alteration->refusal != NULL) &&
+			pgm_online_column_has_steps(alteration, cmd, computed);
+	}
 	if (cmd->subtype == AT_SetNotNull)
 		return !pgm_online_is_not_null(alteration->relid, cmd->name);
 	/* beside others, it would be done under their lock */
@@ -127,68 +131,6 @@ comes_late(const PgmAlteration *alteration, const AlterTableCmd *cmd)
 }
 
 /*
- * The names of the constraints of a command, of keys or of others, and what is
- * known of the columns that it adds.
- */
-static void
-name_constraints(PgmAlteration *alteration, AlterTableCmd *cmd, bool keys)
-{
-	ColumnDef  *def = cmd->subtype == AT_AddColumn ? (ColumnDef *) cmd->def : NULL;
-	List	   *constraints = def != NULL ? def->constraints : list_make1(cmd->def);
-	ListCell   *lc;
-
-	foreach(lc, constraints)
-	{
-		Constraint *constraint = lfirst_node(Constraint, lc);
-		bool		is_a_key = constraint->contype == CONSTR_PRIMARY ||
-			constraint->contype == CONSTR_UNIQUE;
-
-		if (is_a_key != keys)
-			continue;
-		if (constraint->conname != NULL)
-			pgm_online_take_name(&alteration->names, alteration->relid, constraint->conname);
-		else if (constraint->indexname == NULL)
-		{
-			constraint->conname = pgm_online_constraint_name(&alteration->names, alteration->relid,
-															 constraint,
-															 def != NULL ? def->colname : NULL);
-			alteration->unnamed = lappend(alteration->unnamed, constraint);
-		}
-	}
-}
-
-/*
- * Choose all names that the user did not, in the server's order: keys before
- * others, and of each those of new columns first.
- */
-static void
-choose_names(PgmAlteration *alteration)
-{
-	static const AlterTableType types[] = {AT_AddColumn, AT_AddConstraint};
-	ListCell   *lc;
-
-	foreach(lc, alteration->stmt->cmds)
-	{
-		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-
-		if (cmd->subtype == AT_DropConstraint)
-			pgm_online_free_name(&alteration->names, alteration->relid, cmd->name);
-	}
-	for (int i = 0; i < 2 * lengthof(types); i++)
-	{
-		const bool	keys = i < lengthof(types);
-
-		foreach(lc, alteration->stmt->cmds)
-		{
-			AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-
-			if (cmd->subtype == types[i % lengthof(types)])
-				name_constraints(alteration, cmd, keys);
-		}
-	}
-}
-
-/*
  * Are keys added where constraints are dropped, and nothing else is done that
  * would need these to be gone before?  Then the old ones stay until the indexes of
  * the new ones are there.
@@ -265,14 +207,19 @@ keep_others(PgmAlteration *alteration, bool late)
 			kept = kept_text(alteration, cmd, s);
 		}
 		else if (cmd->subtype == AT_AddColumn)
-			kept = pgm_online_begin_column(alteration, cmd, s);
+		{
+			bool		computed = bms_is_member(number, alteration->rewriting);
+
+			kept = pgm_online_begin_column(alteration, cmd, s, computed);
+			alteration->fills = alteration->fills || computed;
+		}
 
 		if (kept != NULL)
 			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", kept);
 	}
 	if (buf.len > 0)
 		pgm_online_add_command(alteration, hold,
-							   alteration->columns != NIL && !late ?
+							   alteration->fills && !late ?
 							   "empty for old rows; new ones have the default" : NULL,
 							   buf.data);
 }
@@ -360,9 +307,24 @@ take_apart(PgmAlteration *alteration)
 	}
 }
 
+/* Is a new column among what rewrites the table? */
+static bool
+fills_column(const PgmAlteration *alteration)
+{
+	ListCell   *lc;
+
+	foreach(lc, alteration->stmt->cmds)
+	{
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AddColumn &&
+			bms_is_member(foreach_current_index(lc) + 1, alteration->rewriting))
+			return true;
+	}
+	return false;
+}
+
 /* Columns that are made not null as they are added. */
 static void
-note_not_null(PgmAlteration *alteration, const AlterTableCmd *cmd)
+note_not_null(PgmAlteration *alteration, const AlterTableCmd *cmd, bool has_steps)
 {
 	const ColumnDef *def = (ColumnDef *) cmd->def;
 	ListCell   *lc;
@@ -374,7 +336,7 @@ note_not_null(PgmAlteration *alteration, const AlterTableCmd *cmd)
 		const Constraint *constraint = lfirst_node(Constraint, lc);
 
 		if (constraint->contype == CONSTR_NOTNULL || constraint->contype == CONSTR_IDENTITY ||
-			constraint->contype == CONSTR_PRIMARY)
+			(constraint->contype == CONSTR_PRIMARY && !has_steps))
 			alteration->not_null = lappend(alteration->not_null, def->colname);
 	}
 }
@@ -399,6 +361,10 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 
 	if (stmt->objtype != OBJECT_TABLE || !OidIsValid(alteration.relid) || after < 0)
 		return NIL;
+	if (list_length(stmt->cmds) == 1)
+		alteration.steps = pgm_online_partitioning(script, statement, trusted);
+	if (alteration.steps != NIL)
+		return alteration.steps;
 	alteration.slices = pgm_pieces_split(pieces, after);
 	if (list_length(alteration.slices) != list_length(stmt->cmds))
 		return NIL;
@@ -407,7 +373,8 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 	if (rewrites)
 	{
 		find_rewriting(&alteration, trusted);
-		alteration.refusal = pgm_online_fill_refusal(alteration.relid, &some, trusted);
+		if (fills_column(&alteration))
+			alteration.refusal = pgm_online_fill_refusal(alteration.relid, &some, trusted);
 		alteration.has_key = pgm_online_fill_refusal(alteration.relid, &all, trusted) == NULL;
 	}
 	if (pgm_online_changes_type(&alteration))
@@ -418,13 +385,18 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 		bool		has = has_steps(&alteration, cmd, foreach_current_index(lc) + 1);
 
 		any = any || has;
-		if (!has)
-			note_not_null(&alteration, cmd);
+		if (!bms_is_member(foreach_current_index(lc) + 1, alteration.rewriting))
+			note_not_null(&alteration, cmd, has);
 	}
+	if (!any && alteration.refusal != NULL)
+		pgm_online_add(&alteration.steps, PGM_HOLD_FOUND,
+					   psprintf("there is no other form: no backfill can fill the column. %s",
+								alteration.refusal),
+					   pgm_pieces_text(pieces, 0, pieces->count));
 	if (!any)
-		return NIL;
+		return alteration.steps;
 
-	choose_names(&alteration);
+	pgm_online_name_all(&alteration);
 	alteration.replaces = replaces_keys(&alteration);
 	keep_others(&alteration, late);
 	pgm_online_end_columns(&alteration);

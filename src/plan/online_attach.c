@@ -1,0 +1,256 @@
+/*-------------------------------------------------------------------------
+ *
+ * online_attach.c
+ *	  ATTACH and DETACH PARTITION, while the application goes on.
+ *
+ * To attach a table the server reads it, and the default partition, under locks
+ * that stop them, unless constraints prove that every row is where it belongs.  So
+ * they get such constraints first, found to hold beside reading and writing, and
+ * lose them after.  What the constraint is, the server says: it is asked as the
+ * owner of the table, as probe.c does.
+ *
+ * Detached concurrently, a partition keeps its bounds as a constraint, which goes
+ * then too, since it would not be there otherwise.
+ *
+ * IDENTIFICATION
+ *	  src/plan/online_attach.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "commands/tablecmds.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_node.h"
+#include "parser/parse_utilcmd.h"
+#include "partitioning/partbounds.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/ruleutils.h"
+
+#include "base/compat.h"
+#include "base/relation.h"
+#include "base/subxact.h"
+#include "plan/online.h"
+
+#define PROVEN_WHY	"proves to the server that the rows belong there"
+
+/* A statement, and what is found out about it for pgm_subxact_run(). */
+typedef struct Partitioning
+{
+	const PgmStatement *statement;
+	const PartitionCmd *cmd;
+	Oid			parent;
+	Oid			partition;
+	Oid			fallback;		/* default partition of the parent, or none */
+	char	   *bound;			/* what rows of the partition are like; NULL
+								 * if that needs no proof */
+	char	   *remainder;		/* the same of the default partition */
+	bool		builds;			/* have indexes to be built, or foreign keys
+								 * checked? */
+	char	   *column;			/* the only one that the bounds are about */
+	const char *prefix;
+	PgmNames	names;
+	List	   *steps;
+} Partitioning;
+
+/*
+ * A condition on rows of the parent as text, or NULL if the constraints of a
+ * partition imply it.
+ */
+static char *
+condition_text(Relation parent, Relation partition, List *condition)
+{
+	const bool	force_prefix = false;
+	const bool	show_implicit = false;
+	List	   *context = deparse_context_for(RelationGetRelationName(parent),
+											  RelationGetRelid(parent));
+
+	if (condition == NIL ||
+		PartConstraintImpliedByRelConstraint(partition,
+											 map_partition_varattnos(copyObject(condition), 1,
+																	 partition, parent)))
+		return NULL;
+	return deparse_expression((Node *) make_ands_explicit(condition), context, force_prefix,
+							  show_implicit);
+}
+
+/* Has the parent indexes or foreign keys that the partition has not got? */
+static bool
+lacks_keys(Relation parent, Relation partition)
+{
+	return list_length(RelationGetIndexList(parent)) > list_length(RelationGetIndexList(partition)) ||
+		list_length(RelationGetFKeyList(parent)) > list_length(RelationGetFKeyList(partition));
+}
+
+static void
+find_bounds(Partitioning *p, Relation parent, Relation partition)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	PartitionBoundSpec *spec;
+	List	   *bound;
+	List	   *all;
+
+	pstate->p_sourcetext = p->statement->source;
+	spec = transformPartitionBound(pstate, parent, p->cmd->bound);
+	bound = get_qual_from_partbound(parent, spec);
+	all = list_concat_copy(bound, RelationGetPartitionQual(parent));
+	all = (List *) eval_const_expressions(NULL, (Node *) all);
+	p->bound = condition_text(parent, partition, all);
+	p->builds = lacks_keys(parent, partition);
+	if (OidIsValid(p->fallback) && get_rel_relkind(p->fallback) != RELKIND_FOREIGN_TABLE)
+	{
+		Relation	fallback = table_open(p->fallback, AccessShareLock);
+
+		p->remainder = condition_text(parent, fallback, get_proposed_default_constraint(bound));
+		table_close(fallback, NoLock);
+	}
+}
+
+static void
+ask_about_attach(void *arg)
+{
+	Partitioning *p = (Partitioning *) arg;
+	Relation	parent = table_open(p->parent, AccessShareLock);
+	Relation	partition = table_open(p->partition, AccessShareLock);
+	PgmOwnerRights rights;
+
+	pgm_probe_enter_owner(&rights, parent->rd_rel->relowner);
+	find_bounds(p, parent, partition);
+	pgm_probe_leave_owner(&rights);
+	table_close(partition, NoLock);
+	table_close(parent, NoLock);
+}
+
+/*
+ * Before a partition is detached: the constraint that it will keep.
+ */
+static void
+ask_about_detach(void *arg)
+{
+	Partitioning *p = (Partitioning *) arg;
+	Relation	partition = table_open(p->partition, AccessShareLock);
+	PgmOwnerRights rights;
+	List	   *bound;
+	List	   *vars;
+
+	pgm_probe_enter_owner(&rights, partition->rd_rel->relowner);
+	bound = RelationGetPartitionQual(partition);
+	if (bound != NIL && !PartConstraintImpliedByRelConstraint(partition, bound))
+	{
+		p->bound = "";
+		vars = list_union(NIL, pull_var_clause((Node *) bound, 0));
+		if (list_length(vars) == 1)
+			p->column = get_attname(p->partition, linitial_node(Var, vars)->varattno, true);
+	}
+	pgm_probe_leave_owner(&rights);
+	table_close(partition, NoLock);
+}
+
+/*
+ * Give a table a constraint.  Returns its name.
+ */
+static char *
+prove(Partitioning *p, Oid relid, const char *condition)
+{
+	char	   *table = pgm_relation_name(relid);
+	char	   *name = pgm_online_choose_name(&p->names, relid, "partition", "check",
+											  PGM_NAMED_CONSTRAINT);
+
+	pgm_online_add(&p->steps, PGM_HOLD_BRIEF, PROVEN_WHY,
+				   psprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID", table,
+							quote_identifier(name), condition));
+	pgm_online_add(&p->steps, PGM_HOLD_SCAN, PGM_VALIDATE_WHY,
+				   psprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", table, quote_identifier(name)));
+	return name;
+}
+
+static void
+drop_proof(Partitioning *p, Oid relid, const char *name, const char *if_exists)
+{
+	pgm_online_add(&p->steps, PGM_HOLD_BRIEF, "has done its part",
+				   psprintf("ALTER TABLE %s DROP CONSTRAINT %s%s", pgm_relation_name(relid),
+							if_exists, quote_identifier(name)));
+}
+
+static void
+attach(Partitioning *p, const PgmPieces *pieces)
+{
+	char	   *proof = NULL;
+	char	   *proof_of_rest = NULL;
+
+	if (p->bound == NULL && p->remainder == NULL)
+		return;
+	if (p->bound != NULL)
+		proof = prove(p, p->partition, p->bound);
+	if (p->remainder != NULL)
+		proof_of_rest = prove(p, p->fallback, p->remainder);
+	pgm_online_add(&p->steps, p->builds ? PGM_HOLD_BUILD : PGM_HOLD_BRIEF,
+				   p->builds ? "there is no other form: the table has not all indexes and foreign keys of the parent; add them before" :
+				   "proven by the constraints, so nothing is read",
+				   pgm_pieces_text(pieces, 0, pieces->count));
+	if (proof != NULL)
+		drop_proof(p, p->partition, proof, "");
+	if (proof_of_rest != NULL)
+		drop_proof(p, p->fallback, proof_of_rest, "");
+}
+
+static void
+detach(Partitioning *p, const PgmPieces *pieces)
+{
+	char	   *kept;
+
+	if (p->cmd->concurrent || OidIsValid(p->fallback))
+		return;
+	pgm_online_add(&p->steps, PGM_HOLD_WAIT, "waits for who uses the parent, with no one behind it",
+				   psprintf("%s CONCURRENTLY", pgm_pieces_text(pieces, 0, pieces->count)));
+	if (p->bound == NULL)
+		return;
+	kept = pgm_online_choose_name(&p->names, p->partition, p->column, "check",
+								  PGM_NAMED_CONSTRAINT);
+	drop_proof(p, p->partition, kept, "IF EXISTS ");
+}
+
+/*
+ * ATTACH or DETACH PARTITION; NIL if the statement is none, or stays
+ */
+List *
+pgm_online_partitioning(const PgmScript *script, const PgmStatement *statement, bool trusted)
+{
+	const AlterTableStmt *stmt = (AlterTableStmt *) statement->raw->stmt;
+	const AlterTableCmd *cmd = linitial_node(AlterTableCmd, stmt->cmds);
+	Partitioning p = {.statement = statement,.parent = pgm_online_table(stmt->relation)};
+	bool		attaches = cmd->subtype == AT_AttachPartition;
+	const bool	keep = false;
+	ErrorData  *error;
+
+	if (stmt->objtype != OBJECT_TABLE || (!attaches && cmd->subtype != AT_DetachPartition))
+		return NIL;
+	p.cmd = (PartitionCmd *) cmd->def;
+	p.partition = pgm_online_table(p.cmd->name);
+	if (!trusted || !OidIsValid(p.parent) || !OidIsValid(p.partition) ||
+		get_rel_relkind(p.parent) != RELKIND_PARTITIONED_TABLE ||
+		!pgm_relation_is_owned(p.parent, GetUserId()) ||
+		!pgm_relation_is_owned(p.partition, GetUserId()))
+		return NIL;
+	p.fallback = get_default_partition_oid(p.parent);
+	error = pgm_subxact_run(attaches ? ask_about_attach : ask_about_detach, &p, keep);
+	if (error != NULL && pgm_subxact_must_stop(error))
+		ReThrowError(error);
+	if (error != NULL)
+		return NIL;
+	if (attaches)
+		attach(&p, pgm_pieces_read(script, statement));
+	else
+		detach(&p, pgm_pieces_read(script, statement));
+	return p.steps;
+}
