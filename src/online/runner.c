@@ -100,7 +100,8 @@ write_step(PgmRunner *runner, const PgmPlanStep *planned)
 	 * constraint that the steps have added is not missed
 	 */
 	if (step.undo == NULL &&
-		((planned->composed && IsA(planned->statement->raw->stmt, AlterTableStmt)) ||
+		((planned->composed && !planned->kept &&
+		  IsA(planned->statement->raw->stmt, AlterTableStmt)) ||
 		 pgm_inverse_is_implied(planned->statement->raw->stmt,
 								pgm_store_fetch_commands(runner->id, list_make2("ALTER TABLE", "CREATE TABLE")))))
 		step.undo = "";

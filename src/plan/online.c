@@ -210,7 +210,7 @@ steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, b
 	/* a statement may stay, and have a reason for that */
 	foreach(lc, steps)
 		((PgmPlanStep *) lfirst(lc))->composed = list_length(steps) > 1 ||
-			strcmp(((PgmPlanStep *) lfirst(lc))->sql, whole) != 0;
+		strcmp(((PgmPlanStep *) lfirst(lc))->sql, whole) != 0;
 	if (steps == NIL)
 		pgm_online_add(&steps, PGM_HOLD_FOUND, together ? KEPT_TOGETHER : NULL, whole);
 	foreach(lc, steps)

@@ -198,6 +198,7 @@ attach(Partitioning *p, const PgmPieces *pieces)
 				   p->builds ? "there is no other form: the table has not all indexes and foreign keys of the parent; add them before" :
 				   "proven by the constraints, so nothing is read",
 				   pgm_pieces_text(pieces, 0, pieces->count));
+	((PgmPlanStep *) llast(p->steps))->kept = true;
 	if (proof != NULL)
 		drop_proof(p, p->partition, proof, "");
 	if (proof_of_rest != NULL)
@@ -213,6 +214,7 @@ detach(Partitioning *p, const PgmPieces *pieces)
 		return;
 	pgm_online_add(&p->steps, PGM_HOLD_WAIT, "waits for who uses the parent, with no one behind it",
 				   psprintf("%s CONCURRENTLY", pgm_pieces_text(pieces, 0, pieces->count)));
+	((PgmPlanStep *) llast(p->steps))->kept = true;
 	if (p->bound == NULL)
 		return;
 	kept = pgm_online_choose_name(&p->names, p->partition, p->column, "check",

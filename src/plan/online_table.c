@@ -217,11 +217,13 @@ keep_others(PgmAlteration *alteration, bool late)
 		if (kept != NULL)
 			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", kept);
 	}
-	if (buf.len > 0)
-		pgm_online_add_command(alteration, hold,
-							   alteration->fills && !late ?
-							   "empty for old rows; new ones have the default" : NULL,
-							   buf.data);
+	if (buf.len == 0)
+		return;
+	pgm_online_add_command(alteration, hold,
+						   alteration->fills && !late ?
+						   "empty for old rows; new ones have the default" : NULL,
+						   buf.data);
+	((PgmPlanStep *) llast(alteration->steps))->kept = true;
 }
 
 /*
@@ -248,6 +250,7 @@ replace_keys(PgmAlteration *alteration)
 		appendStringInfo(&buf, ", %s", (char *) lfirst(lc));
 	pgm_online_add_command(alteration, PGM_HOLD_BRIEF,
 						   "takes the index that is there as the old one goes", buf.data);
+	((PgmPlanStep *) llast(alteration->steps))->kept = true;
 }
 
 /*

@@ -156,6 +156,8 @@ typedef struct PgmPlanStep
 	PgmHold		hold;
 	const char *why;			/* or NULL if it is the statement itself */
 	bool		composed;		/* does it take the statement's place? */
+	bool		kept;			/* has it commands of the statement that are
+								 * not taken apart? */
 	Oid			filled;			/* table of a backfill */
 	List	   *locks;			/* of PgmLock *, where the server does not
 								 * know */
