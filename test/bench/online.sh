@@ -110,7 +110,7 @@ migrate()
 shape()
 {
 	"$BINDIR/pg_dump" --schema-only --no-comments -d work -t users -t orders |
-		grep -v '^--\|^$\|^\\' | sed 's/,$//' | sort >"$dir/shape.$1"
+		grep -vE '^(--|[\]|$)' | sed 's/,$//' | sort >"$dir/shape.$1"
 }
 
 # run CASE ROUND
