@@ -2,22 +2,6 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE EXTENSION pgmigrate;
--- Where the extension has no trigger of its own that keeps columns equal.
-SELECT to_regproc('migrate.sync_begin') IS NULL AS missing \gset
-\if :missing
-CREATE FUNCTION migrate.sync_begin(relation regclass, source text[], target name, up text, down text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE format('CREATE FUNCTION migrate.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'sync_' || target,
-		format('BEGIN NEW.%I := (SELECT %s FROM (SELECT NEW.*) %I); RETURN NEW; END', target, up, (SELECT relname FROM pg_class WHERE oid = relation)));
-	EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION migrate.%I()', 'zzz_' || target, relation, 'sync_' || target);
-	RETURN 1;
-END $$;
-CREATE FUNCTION migrate.sync_end(relation regclass, target name) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE format('DROP TRIGGER %I ON %s', 'zzz_' || target, relation);
-	EXECUTE format('DROP FUNCTION migrate.%I()', 'sync_' || target);
-END $$;
-\endif
 CREATE SCHEMA app;
 SET search_path = app, public;
 CREATE FUNCTION app.as_int(t text) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT t::int';

@@ -93,13 +93,13 @@ write_step(PgmRunner *runner, const PgmPlanStep *planned)
 	step.kind = OidIsValid(planned->filled) ? PGM_KIND_BACKFILL : line->kind;
 	step.sql = planned->sql;
 	step.why = planned->why;
-	step.undo = pgm_inverse_of(statement->raw->stmt);
+	step.undo = planned->undo != NULL ? planned->undo : pgm_inverse_of(statement->raw->stmt);
 
 	/*
 	 * a column that the statement adds goes with what it was filled with; a
 	 * constraint that the steps have added is not missed
 	 */
-	if (step.undo == NULL &&
+	if (step.undo == NULL && !planned->lasting &&
 		((planned->composed && !planned->kept &&
 		  IsA(planned->statement->raw->stmt, AlterTableStmt)) ||
 		 pgm_inverse_is_implied(planned->statement->raw->stmt,

@@ -185,6 +185,7 @@ add_column(PgmTypeChange *change)
 {
 	PgmAlteration *alteration = change->alteration;
 	char	   *table = quote_literal_cstr(pgm_online_relation(alteration->stmt->relation));
+	PgmPlanStep *step;
 	StringInfoData sources;
 	ListCell   *lc;
 
@@ -199,6 +200,9 @@ add_column(PgmTypeChange *change)
 		psprintf("SELECT migrate.sync_begin(%s, ARRAY[%s], %s, up => %s)", table, sources.data,
 				 quote_literal_cstr(change->shadow), quote_literal_cstr(change->value)));
 	note_lock(change, alteration->relid, ShareRowExclusiveLock);
+	step = (PgmPlanStep *) llast(alteration->steps);
+	step->undo = psprintf("SELECT migrate.sync_end(%s, %s)", table,
+						  quote_literal_cstr(change->shadow));
 }
 
 /*
@@ -283,6 +287,7 @@ add_swap(PgmTypeChange *change)
 	add(change, PGM_HOLD_BRIEF, "takes the place of the column, as its last one",
 		psprintf("SELECT migrate.swap_column(%s, %s, %s)", quote_literal_cstr(table),
 				 quote_literal_cstr(change->column), quote_literal_cstr(change->shadow)));
+	((PgmPlanStep *) llast(alteration->steps))->lasting = true;
 	foreach(lc, change->found->constraints)
 	{
 		Oid			other = pgm_dependents_other_table(change->found, lfirst_oid(lc));

@@ -155,6 +155,8 @@ typedef struct PgmPlanStep
 	char	   *sql;
 	PgmHold		hold;
 	const char *why;			/* or NULL if it is the statement itself */
+	const char *undo;			/* command that undoes it; NULL: to be found */
+	bool		lasting;		/* can it not be undone? */
 	bool		composed;		/* does it take the statement's place? */
 	bool		kept;			/* has it commands of the statement that are
 								 * not taken apart? */

@@ -27,22 +27,6 @@ $node->safe_psql('fixture', q(
 	CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 	CREATE ROLE reader;));
 
-# Where the extension has no trigger of its own that keeps columns equal.
-$node->safe_psql('fixture', q(
-	CREATE FUNCTION migrate.sync_begin(relation regclass, source text[], target name, up text, down text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
-	BEGIN
-		EXECUTE format('CREATE FUNCTION migrate.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'sync_' || target,
-			format('BEGIN NEW.%I := (SELECT %s FROM (SELECT NEW.*) %I); RETURN NEW; END', target, up, (SELECT relname FROM pg_class WHERE oid = relation)));
-		EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION migrate.%I()', 'zzz_' || target, relation, 'sync_' || target);
-		RETURN 1;
-	END $$;
-	CREATE FUNCTION migrate.sync_end(relation regclass, target name) RETURNS void LANGUAGE plpgsql AS $$
-	BEGIN
-		EXECUTE format('DROP TRIGGER %I ON %s', 'zzz_' || target, relation);
-		EXECUTE format('DROP FUNCTION migrate.%I()', 'sync_' || target);
-	END $$;))
-  if $node->safe_psql('fixture', q(SELECT to_regproc('migrate.sync_begin') IS NULL)) eq 't';
-
 # What a database is like.  Columns and their commas come in any order.
 sub state_of
 {
@@ -95,7 +79,8 @@ sub make_databases
 }
 
 # same(NAME, SETUP, ALTER [, MEANWHILE])
-# The steps, with something written before the last one, end as the statement.
+# The steps end as the statement: as a run of them, or one by one, with something
+# written before the last one.
 sub same
 {
 	my ($name, $setup, $alter, $meanwhile) = @_;
@@ -108,6 +93,13 @@ sub same
 
 	my @steps = steps_of($alter, 'stepped');
 	push @wrong, "it is not taken apart: $steps[0][2]" if @steps < 4;
+	if (!$meanwhile)
+	{
+		my $error = errors_of('stepped', q(SELECT migrate.apply('m', 'online')), "CALL migrate.wait('m', '${PostgreSQL::Test::Utils::timeout_default}s')");
+
+		push @wrong, "the run fails: $error" if $error ne '';
+		@steps = ();
+	}
 	foreach my $step (@steps)
 	{
 		my ($kind, $sql) = @$step;
@@ -238,5 +230,16 @@ stays('default', q(ALTER TABLE t ALTER c SET DEFAULT now()::text), 'ALTER TABLE 
 stays('each from the other', '', 'ALTER TABLE t ALTER c TYPE int USING d, ALTER d TYPE bigint USING length(c)', qr/"[cd]", whose type changes/);
 stays('name taken', 'ALTER TABLE t ADD c_pgmigrate int', $int, qr/"c_pgmigrate" already/);
 stays('view by key', 'CREATE VIEW w AS SELECT id, d FROM t GROUP BY id', 'ALTER TABLE t ALTER id TYPE bigint', qr/view w/);
+
+# a run that fails, and is cancelled, leaves nothing
+make_databases(q(CREATE INDEX ti ON t (c); UPDATE t SET c = 'none' WHERE id = 250; ALTER TABLE t ADD CHECK (c <> '') NO INHERIT));
+is(state_of('naive'), state_of('stepped'), 'two databases are alike');
+register($node, 'm', 'ALTER TABLE t ALTER d TYPE bigint; ALTER TABLE t ALTER c TYPE varchar(3)', 'stepped');
+like(errors_of('stepped', q(SELECT migrate.apply('m', 'online')), q(CALL migrate.wait('m', '180s'))), qr/has failed/, 'a value does not fit');
+$node->safe_psql('stepped', q(SELECT migrate.cancel('m')));
+errors_of('stepped', q(CALL migrate.wait('m', '180s')));
+is(errors_of('stepped', q(UPDATE t SET c = 'longer' WHERE id = 1; UPDATE t SET c = NULL WHERE id = 1)), '', 'rows can be written');
+is(errors_of('naive', q(UPDATE t SET c = NULL WHERE id = 1), 'ALTER TABLE t ALTER d TYPE bigint'), '', 'the first statement by itself');
+is(state_of('stepped'), state_of('naive'), 'a run that is cancelled leaves what it finished, and nothing else');
 
 done_testing();
