@@ -295,7 +295,7 @@ test:
 lint:
 	@SUITES=lint test/bin/test.sh
 
-# TARGET bench: prints the benchmark's figures [BENCH="migrations backfill foreground"] [ROWS=] [RUNS=] [PLOTS=1]
+# TARGET bench: prints the benchmark's figures [BENCH="migrations backfill foreground online sync"] [ROWS=] [RUNS=] [PLOTS=1]
 bench:
 	@test/bin/bench.sh
 

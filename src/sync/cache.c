@@ -228,6 +228,7 @@ prepare(Relation rel, int64 sync)
 	error_context_stack = &callback;
 	table->cxt = cxt;
 	table->current = true;
+	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	table->pairs = palloc0(sizeof(PgmSyncPair) * Max(list_length(pairs), 1));
 	pgm_sync_enter_owner(rel, new_level, &scope);
 	pgm_guc_pin_meaning();

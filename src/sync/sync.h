@@ -51,6 +51,7 @@ typedef struct PgmSyncTable
 	MemoryContext cxt;
 	bool		current;		/* false: to be dropped when nobody uses it */
 	int			users;
+	TupleDesc	desc;			/* a copy, which needs no pin */
 	int			npairs;
 	PgmSyncPair *pairs;
 	AttrNumber	last;			/* highest column that matters */

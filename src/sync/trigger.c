@@ -138,7 +138,8 @@ begin_statement(FmgrInfo *flinfo, TriggerData *trigger)
 		if (statement->pairs[i].other_settings)
 			statement->other_settings = true;
 	}
-	statement->econtext = CreateStandaloneExprContext();
+	statement->econtext = makeNode(ExprContext);
+	statement->econtext->ecxt_per_query_memory = statement->cxt;
 	flinfo->fn_extra = statement;
 	MemoryContextSwitchTo(old);
 	return statement;
@@ -185,16 +186,14 @@ same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool b_isnull
 	return datum_image_eq(a, b, att->attbyval, att->attlen);
 }
 
+/* The same for a column that is deformed in both. */
 static bool
 same_in_slots(TupleTableSlot *a, TupleTableSlot *b, AttrNumber attno)
 {
-	Form_pg_attribute att = TupleDescAttr(a->tts_tupleDescriptor, attno - 1);
-	bool		a_isnull;
-	bool		b_isnull;
-	Datum		a_value = slot_getattr(a, attno, &a_isnull);
-	Datum		b_value = slot_getattr(b, attno, &b_isnull);
+	int			i = attno - 1;
 
-	return same_value(att, a_value, a_isnull, b_value, b_isnull);
+	return same_value(TupleDescAttr(a->tts_tupleDescriptor, i), a->tts_values[i],
+					  a->tts_isnull[i], b->tts_values[i], b->tts_isnull[i]);
 }
 
 /* Is that the value of the column in the row as it is so far? */
@@ -244,9 +243,7 @@ set_column(Statement *statement, AttrNumber attno, Datum value, bool isnull)
 	{
 		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
 
-		/* a copy of the descriptor, which needs no pin */
-		work = MakeSingleTupleTableSlot(CreateTupleDescCopy(row->tts_tupleDescriptor),
-										&TTSOpsVirtual);
+		work = MakeSingleTupleTableSlot(statement->table->desc, &TTSOpsVirtual);
 		statement->work = work;
 		MemoryContextSwitchTo(old);
 	}
@@ -274,6 +271,8 @@ examine_update(Statement *statement, TupleTableSlot *before)
 {
 	bool		any = false;
 
+	slot_getsomeattrs(before, statement->table->last);
+	slot_getsomeattrs(statement->row, statement->table->last);
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
@@ -477,7 +476,8 @@ sync_row(Statement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapT
 	callback.arg = statement;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	ResetExprContext(statement->econtext);
+	/* the caller clears it after each row */
+	statement->econtext->ecxt_per_tuple_memory = CurrentMemoryContext;
 	pgm_sync_enter_owner(trigger->tg_relation, statement->other_settings, &scope);
 	if (is_insert)
 		examine_insert(statement);
