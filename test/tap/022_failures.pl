@@ -56,7 +56,7 @@ $node->poll_query_until('postgres', 'SELECT count(*) = 4 FROM migrate.history');
 is( $node->safe_psql('postgres',
 		q(SELECT outcome, pid > 0, application_name, checksum = (SELECT checksum FROM migrate.migration WHERE name = '2')
 			FROM migrate.history ORDER BY id DESC LIMIT 1)),
-	'failed|t|020_failures.pl|t',
+	'failed|t|022_failures.pl|t',
 	'by whom, and with which script');
 
 # where no worker can be started the error is the same
