@@ -32,6 +32,9 @@
 /* How often to look at a backfill, unless somebody wakes us. */
 #define LOOK_MS		1000
 
+/* How long a batch of it holds rows: nobody should notice that. */
+#define BATCH_MS	20
+
 static void
 leave_to_worker(PgmRunner *runner, const char *command)
 {
@@ -140,6 +143,7 @@ submit_backfill(PgmRunner *runner)
 	/* the rest of the run waits for it */
 	job = pgm_store_fetch_job(step->job, for_update);
 	job->duty = pgm_online_duty;
+	job->batch_ms = BATCH_MS;
 	pgm_store_set_limits(job);
 }
 

@@ -228,11 +228,13 @@ static void
 be_courteous(PgmWorker *w, PgmLimits *limits)
 {
 	PgmLaneRow *row = pgm_lane_row(w->lane);
-	bool		yield = pgm_backfill_courtesy < 100 && others_work(w, GetCurrentTimestamp());
+	/* a share of the time that the job was given is what it takes */
+	bool		yield = pgm_backfill_courtesy < 100 &&
+		pgm_lane_job(w->lane)->duty == PGM_LIMIT_UNSET &&
+		others_work(w, GetCurrentTimestamp());
 
 	pgm_lane_be_brief(w->lane, yield);
-	/* a share of the time that the job was given is what it takes */
-	if (!yield || pgm_lane_job(w->lane)->duty != PGM_LIMIT_UNSET)
+	if (!yield)
 		return;
 	limits->duty = Min(limits->duty, pgm_backfill_courtesy);
 	if (w->brake.zone == PGM_ZONE_RUN)
