@@ -28,6 +28,7 @@ OBJS = \
 	src/base/shared.o \
 	src/base/subxact.o \
 	src/base/types.o \
+	src/base/unblock.o \
 	src/base/wait.o \
 	src/base/worker.o \
 	src/script/compare.o \

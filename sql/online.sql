@@ -146,6 +146,21 @@ CALL migrate.wait('verify');
 \set VERBOSITY default
 SELECT to_regclass('checked_idx'), to_regclass('verified_idx');
 
+-- at another time
+SELECT migrate.register('later', 'SELECT 1');
+SELECT migrate.apply('later', not_before => now() + interval '1 day', "window" => '22:00-06:00 UTC');
+CALL migrate.wait('later', '0s');
+SELECT count(*) FROM migrate.online_run WHERE migration = 'later' AND state IN ('queued', 'running') AND not_before > now() AND "window" = '22:00-06:00 UTC';
+SELECT migrate.cancel('later');
+\set VERBOSITY terse
+CALL migrate.wait('later');
+\set VERBOSITY default
+SELECT migrate.apply('later', "window" => 'at night');
+SELECT migrate.apply('later', 'atomic', not_before => now());
+SELECT migrate.apply('later', not_before => now() - interval '1 day');
+CALL migrate.wait('later');
+SELECT name, state FROM migrate.status() WHERE name = 'later';
+
 SELECT count(*) FROM migrate.run_progress;
 DROP SCHEMA onr CASCADE;
 DROP EXTENSION pgmigrate;

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "api/api.h"
 #include "api/run.h"
@@ -34,6 +35,7 @@ PG_FUNCTION_INFO_V1(pgmigrate_apply_all);
 typedef struct Call
 {
 	PgmMode		mode;			/* that the caller asks for */
+	PgmSchedule schedule;		/* the same */
 	List	   *jobs;			/* of PgmJob *, to be run at once */
 	List	   *results;		/* of char *, for each migration */
 	const char *last;			/* migration that the next one comes after */
@@ -80,6 +82,8 @@ why_online(const Call *call, const PgmMigration *migration, const PgmScript *scr
 		return psprintf("it comes after migration \"%s\", whose run has not ended", call->last);
 	if (call->mode == PGM_MODE_ONLINE)
 		return pstrdup("the call asks for it");
+	if (call->schedule.window != NULL || call->schedule.not_before != 0)
+		return pstrdup("the call says when it may run");
 	return pgm_online_reason(script, pgm_rights_trusts(&migration->author));
 }
 
@@ -139,7 +143,7 @@ add(Call *call, const char *name)
 			(errmsg("migration \"%s\" will run online: %s", name, why),
 			 errhint("Follow it with CALL migrate.wait(%s), or in migrate.run_progress.",
 					 quote_literal_cstr(name))));
-	call->last_run = pgm_online_submit(migration, script, call->last_run, why);
+	call->last_run = pgm_online_submit(migration, script, call->last_run, &call->schedule, why);
 	call->last = migration->name;
 	call->results = lappend(call->results, "queued");
 }
@@ -158,7 +162,26 @@ apply_nodes(Call *call, List *nodes, int64 waited_ms)
 }
 
 /*
- * migrate.apply(name text, mode text)
+ * When the run may go on, if the caller says so.
+ */
+static void
+read_schedule(FunctionCallInfo fcinfo, Call *call)
+{
+	char	   *window = pgm_args_optional_text(fcinfo, 3, "window");
+
+	if (!PG_ARGISNULL(2))
+		call->schedule.not_before = PG_GETARG_TIMESTAMPTZ(2);
+	if (window != NULL)
+		call->schedule.window = pgm_limits_window(window);
+	if (call->mode == PGM_MODE_ATOMIC && (window != NULL || !PG_ARGISNULL(2)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an atomic run cannot wait for a time"),
+				 errhint("Leave out \"not_before\" and \"window\", or use mode \"auto\" or \"online\".")));
+}
+
+/*
+ * migrate.apply(name text, mode text, not_before timestamptz, window text)
  */
 Datum
 pgmigrate_apply(PG_FUNCTION_ARGS)
@@ -169,10 +192,11 @@ pgmigrate_apply(PG_FUNCTION_ARGS)
 	PgmGraph   *graph;
 	PgmNode    *node;
 
-	pgm_args_check_count(fcinfo, 2);
+	pgm_args_check_count(fcinfo, 4);
 	PreventCommandIfReadOnly("migrate.apply()");
 	name = pgm_args_text(fcinfo, 0, "name");
 	call.mode = parse_mode(pgm_args_text(fcinfo, 1, "mode"));
+	read_schedule(fcinfo, &call);
 
 	waited_ms = pgm_extension_lock();
 	graph = pgm_queue_graph_for_run();

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "api/limits.h"
+#include "api/run.h"
 #include "backfill/backfill.h"
 #include "backfill/window.h"
 #include "base/args.h"
@@ -56,8 +57,8 @@ read_int64(FunctionCallInfo fcinfo, int n, const char *name, int64 least, int64 
 /*
  * The window in a form that does not depend on the session's time zone.
  */
-static char *
-read_window(const char *value)
+char *
+pgm_limits_window(const char *value)
 {
 	char	   *problem = NULL;
 	PgmWindow  *window = pgm_window_parse(value, session_timezone, &problem);
@@ -97,7 +98,7 @@ pgm_limits_read(FunctionCallInfo fcinfo, int first, PgmJob *job)
 	read_int(fcinfo, first + ARG_BATCH_MS, "batch_ms", 1, 60000, &job->batch_ms);
 	value = pgm_args_optional_text(fcinfo, first + ARG_WINDOW, "window");
 	if (value != NULL)
-		job->window = read_window(value);
+		job->window = pgm_limits_window(value);
 	if (!PG_ARGISNULL(first + ARG_NOT_BEFORE))
 		job->not_before = PG_GETARG_TIMESTAMPTZ(first + ARG_NOT_BEFORE);
 	read_int(fcinfo, first + ARG_PRIORITY, "priority", -1000, 1000, &job->priority);

@@ -15,6 +15,9 @@
 
 #include "store/online.h"
 
+/* limits.c */
+extern char *pgm_limits_window(const char *value);
+
 /* run.c */
 extern PgmOnlineRun *pgm_run_argument(FunctionCallInfo fcinfo);
 extern PgmOnlineRun *pgm_run_open(const char *migration);

@@ -23,6 +23,8 @@
 #include "base/guc.h"
 
 int			pgm_lock_timeout = 50;
+bool		pgm_cancel_blockers = false;
+int			pgm_cancel_idle_after = 60000;
 int			pgm_lock_retries = 60;
 int			pgm_online_duty = 50;
 int			pgm_online_threshold = 8192;
@@ -59,6 +61,22 @@ static const struct config_enum_entry out_of_order_options[] = {
 static void
 define_lock_settings(void)
 {
+	DefineCustomBoolVariable("pgmigrate.cancel_blockers",
+							 "Ends autovacuum and idle transactions that are in the way of an online run.",
+							 "Only those that the role of the run may end.",
+							 &pgm_cancel_blockers,
+							 false,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgmigrate.cancel_idle_after",
+							"Sets how long a transaction must have been idle to be ended by pgmigrate.cancel_blockers.",
+							"0 means never.",
+							&pgm_cancel_idle_after,
+							60000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
 	DefineCustomIntVariable("pgmigrate.lock_retries",
 							"Sets how often a run is tried again that could not get a lock.",
 							"Between two tries all its locks are released. 0 means one try only.",
@@ -343,7 +361,8 @@ pgm_guc_save_meaning(void)
 
 /* Settings that a run takes along from the session that asked for it. */
 static const char *const run_settings[] = {
-	"pgmigrate.lock_timeout", "pgmigrate.online_duty", "pgmigrate.online_threshold", "pgmigrate.verify_on_apply"
+	"pgmigrate.cancel_blockers", "pgmigrate.cancel_idle_after", "pgmigrate.lock_timeout",
+	"pgmigrate.online_duty", "pgmigrate.online_threshold", "pgmigrate.verify_on_apply"
 };
 
 /*

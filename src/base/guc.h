@@ -20,6 +20,8 @@ typedef enum PgmOutOfOrder
 	PGM_OUT_OF_ORDER_ALLOW
 } PgmOutOfOrder;
 
+extern bool pgm_cancel_blockers;
+extern int	pgm_cancel_idle_after;
 extern int	pgm_lock_timeout;
 extern int	pgm_lock_retries;
 extern int	pgm_online_duty;

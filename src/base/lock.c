@@ -59,8 +59,8 @@ static const char *const held_sql =
  * prepared transaction has none, though it keeps the virtual transaction ID of
  * the session that prepared it.
  */
-static ArrayType *
-conflicting_pids(const LOCKTAG *tag, LOCKMODE mode)
+ArrayType *
+pgm_lock_conflicting_pids(const LOCKTAG *tag, LOCKMODE mode)
 {
 	int			count;
 	VirtualTransactionId *holders = GetLockConflicts(tag, mode, &count);
@@ -111,7 +111,7 @@ pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode)
 	char	   *result;
 
 	/* Those that wait for the relation are in the way too. */
-	values[0] = PointerGetDatum(conflicting_pids(tag, mode));
+	values[0] = PointerGetDatum(pgm_lock_conflicting_pids(tag, mode));
 	values[1] = ObjectIdGetDatum(tag->locktag_type == LOCKTAG_RELATION ?
 								 tag->locktag_field2 : InvalidOid);
 	values[2] = ObjectIdGetDatum(tag->locktag_field1);
@@ -130,6 +130,10 @@ pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode)
 	return result;
 }
 
+/* What was refused last. */
+static LOCKTAG refused_tag;
+static LOCKMODE refused_mode = NoLock;
+
 /*
  * Lock a relation at once, or throw lock_not_available with those in the way.
  */
@@ -143,6 +147,8 @@ pgm_lock_relation(Oid relid, LOCKMODE mode)
 		return;
 
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	refused_tag = tag;
+	refused_mode = mode;
 	blockers = pgm_lock_blockers(&tag, mode);
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
@@ -254,6 +260,18 @@ void
 pgm_lock_watch_end(void)
 {
 	disable_timeout(watch_timeout, false);
+}
+
+/*
+ * The lock that the last statement under watch waited for, or that was refused
+ * last.  Returns false if there is none.
+ */
+bool
+pgm_lock_refused(LOCKTAG *tag, LOCKMODE *mode)
+{
+	*tag = watch_seen ? watch_tag : refused_tag;
+	*mode = watch_seen ? watch_mode : refused_mode;
+	return *mode != NoLock;
 }
 
 /*

@@ -12,6 +12,7 @@
 #define PGM_LOCK_H
 
 #include "storage/lock.h"
+#include "utils/array.h"
 
 /* What to do about a lock that was not to be had. */
 #define PGM_LOCK_HINT \
@@ -22,7 +23,9 @@
 	"The transaction holds locks already, so it does not wait for more. Use a transaction of its own for each call, or one call of migrate.apply_all()."
 
 extern char *pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode);
+extern ArrayType *pgm_lock_conflicting_pids(const LOCKTAG *tag, LOCKMODE mode);
 extern void pgm_lock_relation(Oid relid, LOCKMODE mode);
+extern bool pgm_lock_refused(LOCKTAG *tag, LOCKMODE *mode);
 extern bool pgm_lock_holds_strong(void);
 
 extern void pgm_lock_pin_watch_begin(int interval_ms);
@@ -32,5 +35,8 @@ extern void pgm_lock_watch_begin(int interval_ms);
 extern void pgm_lock_watch_reset(void);
 extern void pgm_lock_watch_end(void);
 extern char *pgm_lock_watch_blockers(void);
+
+/* unblock.c */
+extern void pgm_unblock(int idle_ms);
 
 #endif							/* PGM_LOCK_H */

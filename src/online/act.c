@@ -21,7 +21,9 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
+#include "backfill/window.h"
 #include "base/guc.h"
 #include "base/lock.h"
 #include "base/worker.h"
@@ -31,6 +33,9 @@
 
 /* How often to look at a backfill, unless somebody wakes us. */
 #define LOOK_MS		1000
+
+/* How long to wait at once for a time to come: clocks are set. */
+#define LONGEST_WAIT_MS	60000
 
 /* How long a batch of it holds rows: nobody should notice that. */
 #define BATCH_MS	20
@@ -57,6 +62,31 @@ wait_for(PgmRunner *runner, const char *reason)
 	runner->has_waited = true;
 	runner->next = PGM_RUN_WAIT;
 	runner->wait_ms = LOOK_MS;
+}
+
+/*
+ * Is it not yet time for the run, or not the hour?  If so, wait.
+ */
+bool
+pgm_act_must_wait(PgmRunner *runner)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz open = Max(now, runner->run->not_before);
+	PgmWindow  *window;
+	char	   *problem;
+
+	if (runner->run->window != NULL)
+	{
+		window = pgm_window_parse(runner->run->window, session_timezone, &problem);
+		if (window != NULL)
+			open = pgm_window_next(window, open);
+	}
+	if (open <= now)
+		return false;
+	wait_for(runner, psprintf(open == runner->run->not_before ? "not before %s" :
+							  "outside its window until %s", timestamptz_to_str(open)));
+	runner->wait_ms = (int) Min((open - now) / 1000 + 1, LONGEST_WAIT_MS);
+	return true;
 }
 
 /*
@@ -144,6 +174,7 @@ submit_backfill(PgmRunner *runner)
 	job = pgm_store_fetch_job(step->job, for_update);
 	job->duty = pgm_online_duty;
 	job->batch_ms = BATCH_MS;
+	job->window = runner->run->window;
 	pgm_store_set_limits(job);
 }
 

@@ -18,12 +18,17 @@
 #include "mb/pg_wchar.h"
 
 #include "base/extension.h"
+#include "base/guc.h"
+#include "base/lock.h"
 #include "base/wait.h"
 #include "exec/exec.h"
 #include "online/online.h"
 
 /* How often to try what fails for want of memory, disk or connections. */
 #define MAX_SHORTAGES	10
+
+/* Tries that are in vain before who is in the way is ended, if that is wanted. */
+#define PATIENCE		3
 
 /* What is shown of a message. */
 #define MAX_REASON		500
@@ -63,6 +68,9 @@ static void
 try_again(PgmRunner *runner)
 {
 	pgm_attempt_name_blockers(runner->error);
+	if (pgm_cancel_blockers && runner->failures > PATIENCE &&
+		runner->error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		pgm_unblock(pgm_cancel_idle_after);
 	if (runner->step != NULL)
 		pgm_store_add_step_try(runner->id, runner->step->number, runner->lost_ms);
 	pgm_store_set_run_reason(runner->id, psprintf("tries again: %s", describe(runner->error)));

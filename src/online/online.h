@@ -21,8 +21,15 @@
 extern char *pgm_online_reason(const PgmScript *script, bool trusted);
 
 /* submit.c */
+/* When a run may go on. */
+typedef struct PgmSchedule
+{
+	char	   *window;			/* or NULL */
+	TimestampTz not_before;		/* 0: at once */
+} PgmSchedule;
+
 extern int64 pgm_online_submit(const PgmMigration *migration, const PgmScript *script,
-							   int64 after_run, const char *why);
+							   int64 after_run, const PgmSchedule *schedule, const char *why);
 
 /* What the worker has to do when a transaction of the runner has ended. */
 typedef enum PgmRunNext
@@ -69,6 +76,7 @@ extern void pgm_runner_keep_settings(PgmRunner *runner);
 extern void pgm_runner_failed(PgmRunner *runner);
 
 /* act.c */
+extern bool pgm_act_must_wait(PgmRunner *runner);
 extern void pgm_act(PgmRunner *runner);
 extern void pgm_act_undo(PgmRunner *runner);
 extern void pgm_act_again(PgmRunner *runner, const char *command);

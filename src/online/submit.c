@@ -52,7 +52,7 @@ check_role(Oid role)
  */
 int64
 pgm_online_submit(const PgmMigration *migration, const PgmScript *script, int64 after_run,
-				  const char *why)
+				  const PgmSchedule *schedule, const char *why)
 {
 	PgmRun		row = {0};
 	PgmOnlineRun run = {0};
@@ -68,6 +68,8 @@ pgm_online_submit(const PgmMigration *migration, const PgmScript *script, int64 
 	run.migration = migration->name;
 	run.why = why;
 	run.after_run = after_run;
+	run.window = schedule->window;
+	run.not_before = schedule->not_before;
 	run.settings = pgm_guc_save_for_run();
 	run.statements = list_length(pgm_script_statements(script, PGM_PART_UP));
 	run.cluster = (int64) GetSystemIdentifier();

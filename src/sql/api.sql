@@ -31,11 +31,12 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.load(text) IS
 'register every .sql file of a directory of the server, in order';
 
-CREATE FUNCTION migrate.apply(name text, mode text DEFAULT 'auto')
+CREATE FUNCTION migrate.apply(name text, mode text DEFAULT 'auto',
+	not_before timestamptz DEFAULT NULL, "window" text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'pgmigrate_apply'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION migrate.apply(text, text) IS
+COMMENT ON FUNCTION migrate.apply(text, text, timestamptz, text) IS
 'apply a migration, after those that it requires';
 
 CREATE FUNCTION migrate.apply_all(upto text DEFAULT NULL, OUT name text, OUT result text)

@@ -14,6 +14,8 @@ CREATE TABLE migrate.online_run (
 	settings text[] NOT NULL,
 	statement integer NOT NULL DEFAULT 0,
 	statements integer NOT NULL,
+	"window" text,
+	not_before timestamptz,
 	starts integer NOT NULL DEFAULT 0,
 	submitted_in bigint NOT NULL,
 	database oid NOT NULL,
@@ -34,6 +36,8 @@ COMMENT ON COLUMN migrate.online_run.after_run IS 'run that has to be done befor
 COMMENT ON COLUMN migrate.online_run.settings IS 'settings of the session that asked for it that say what the script means: names and values in turn';
 COMMENT ON COLUMN migrate.online_run.statement IS 'last statement of the script whose steps are written';
 COMMENT ON COLUMN migrate.online_run.statements IS 'number of statements';
+COMMENT ON COLUMN migrate.online_run."window" IS 'hours in which it may run';
+COMMENT ON COLUMN migrate.online_run.not_before IS 'when it may start';
 COMMENT ON COLUMN migrate.online_run.starts IS 'starts of its worker since it last got on';
 COMMENT ON COLUMN migrate.online_run.submitted_in IS 'system identifier of the cluster in which it runs';
 COMMENT ON COLUMN migrate.online_run.database IS 'OID of the database in which it runs';

@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "base/args.h"
 #include "base/query.h"
@@ -25,13 +26,14 @@
 
 #define RUN_COLUMNS \
 	"o.run_id, o.migration, o.state, o.reason, o.why, o.undo, o.after_run, o.settings," \
-	" o.statement, o.statements, o.submitted_in, o.database, o.run_as, o.run_as_oid, r.checksum"
+	" o.statement, o.statements, o.submitted_in, o.database, o.run_as, o.run_as_oid, r.checksum," \
+	" o.\"window\", o.not_before"
 
 enum
 {
 	COL_ID = 1, COL_MIGRATION, COL_STATE, COL_REASON, COL_WHY, COL_UNDO, COL_AFTER, COL_SETTINGS,
 	COL_STATEMENT, COL_STATEMENTS, COL_CLUSTER, COL_DATABASE, COL_RUN_AS, COL_RUN_AS_OID,
-	COL_CHECKSUM
+	COL_CHECKSUM, COL_WINDOW, COL_NOT_BEFORE
 };
 
 static const char *const undo_names[] = {
@@ -69,6 +71,8 @@ read_run(int row)
 	run->run_as = pgm_query_text(row, COL_RUN_AS);
 	run->run_as_oid = pgm_query_oid(row, COL_RUN_AS_OID);
 	run->checksum = pgm_query_text(row, COL_CHECKSUM);
+	run->window = pgm_query_text(row, COL_WINDOW);
+	run->not_before = pgm_query_time(row, COL_NOT_BEFORE);
 	return run;
 }
 
@@ -80,13 +84,14 @@ pgm_store_insert_online_run(const PgmOnlineRun *run)
 {
 	static PgmQuery query = {
 		"INSERT INTO migrate.online_run (run_id, migration, state, why, after_run, settings,"
-		" statements, submitted_in, database, run_as, run_as_oid)"
-		" VALUES ($1, $2, 'queued', $3, nullif($4, 0), $5, $6, $7, $8, $9, $10)",
-		SPI_OK_INSERT, 10, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTARRAYOID, INT4OID, INT8OID,
-		OIDOID, TEXTOID, OIDOID}
+		" statements, submitted_in, database, run_as, run_as_oid, \"window\", not_before)"
+		" VALUES ($1, $2, 'queued', $3, nullif($4, 0), $5, $6, $7, $8, $9, $10, $11, $12)",
+		SPI_OK_INSERT, 12, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTARRAYOID, INT4OID, INT8OID,
+		OIDOID, TEXTOID, OIDOID, TEXTOID, TIMESTAMPTZOID}
 	};
 	PgmQueryScope scope;
-	Datum		values[10];
+	Datum		values[12];
+	char		nulls[13] = "            ";
 
 	values[0] = Int64GetDatum(run->id);
 	values[1] = CStringGetTextDatum(run->migration);
@@ -98,8 +103,11 @@ pgm_store_insert_online_run(const PgmOnlineRun *run)
 	values[7] = ObjectIdGetDatum(run->database);
 	values[8] = CStringGetTextDatum(run->run_as);
 	values[9] = ObjectIdGetDatum(run->run_as_oid);
+	pgm_query_set_text(values, nulls, 10, run->window);
+	values[11] = TimestampTzGetDatum(run->not_before);
+	nulls[11] = run->not_before == 0 ? 'n' : ' ';
 	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
+	pgm_query_run(&query, values, nulls);
 	pgm_store_notify_run(run->id, run->migration, PGM_JOB_QUEUED, "");
 	pgm_query_end(&scope);
 }

@@ -38,6 +38,8 @@ typedef struct PgmOnlineRun
 								 * pgm_guc_save_meaning() */
 	int			statement;		/* last one that has steps */
 	int			statements;
+	char	   *window;			/* or NULL */
+	TimestampTz not_before;		/* 0: at once */
 	int64		cluster;
 	Oid			database;
 	char	   *run_as;

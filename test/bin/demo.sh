@@ -67,6 +67,24 @@ load=$!
 sql -a -f "$SRC/test/bin/demo_backfill.sql"
 kill "$load" 2>/dev/null || true
 wait "$load" 2>/dev/null || true
+say
+say "-- Users and their orders, with an application at work on both. What it feels,"
+say "-- every two seconds, stands behind \"application:\"."
+sql -q -c "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		first_name text NOT NULL, last_name text NOT NULL, age text, visits integer NOT NULL DEFAULT 0)" \
+	-c "INSERT INTO users (first_name, last_name, age)
+		SELECT 'First' || i % 1000, 'Last' || i % 777, i % 90 FROM generate_series(1, 1000000) i" \
+	-c "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		user_id bigint NOT NULL, amount bigint NOT NULL)" \
+	-c "INSERT INTO orders (user_id, amount) SELECT 1 + i % 1000000, 1 FROM generate_series(1, 2000000) i" \
+	-c "VACUUM ANALYZE users, orders"
+as_user "$BINDIR/pgbench" -n -c 2 -R 200 -P 2 -T 600 -f "$SRC/test/bin/demo_online_load.sql" demo \
+	2>&1 >"$WORK/load.log" </dev/null | sed -u 's/^progress:/        application:/' &
+load=$!
+sql -a -f "$SRC/test/bin/demo_online.sql"
+sql -qAt -c "SELECT FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE application_name = 'pgbench') t" >/dev/null
+wait "$load" 2>/dev/null || true
 trap - EXIT INT TERM HUP
 say
 say "The server stays up until \"make demo-stop\". To look around:"

@@ -11,7 +11,7 @@ $$, ARRAY[
 	'register(name text, script bytea, description text DEFAULT NULL::text, source text DEFAULT NULL::text) text',
 	'unregister(name text) text',
 	'load(directory text, OUT name text, OUT result text) SETOF record',
-	'apply(name text, mode text DEFAULT ''auto''::text) text',
+	'apply(name text, mode text DEFAULT ''auto''::text, not_before timestamp with time zone DEFAULT NULL::timestamp with time zone, "window" text DEFAULT NULL::text) text',
 	'apply_all(upto text DEFAULT NULL::text, OUT name text, OUT result text) SETOF record',
 	'rollback(name text) text',
 	'rollback_to(name text, OUT name text, OUT result text) SETOF record',

@@ -322,6 +322,8 @@ after_run bigint
 settings text[] not null
 statement integer not null
 statements integer not null
+window text
+not_before timestamp with time zone
 starts integer not null
 submitted_in bigint not null
 database oid not null
