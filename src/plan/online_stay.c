@@ -41,21 +41,30 @@ why_column(const ColumnDef *def)
 	return WAITS;
 }
 
-static const char *
-why_constraint(const Constraint *constraint)
+static bool
+is_partitioned(const RangeVar *relation)
 {
-	Oid			relid;
+	Oid			relid = RangeVarGetRelid(relation, NoLock, true);
 
+	return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
+}
+
+static const char *
+why_constraint(const RangeVar *relation, const Constraint *constraint)
+{
 	switch (constraint->contype)
 	{
 		case CONSTR_EXCLUSION:
 			return NO_OTHER_FORM "the index of an exclusion constraint cannot be built concurrently; run it when few write, or check with a trigger";
 		case CONSTR_PRIMARY:
 		case CONSTR_UNIQUE:
+			if (!is_partitioned(relation))
+				return WAITS;
 			return NO_OTHER_FORM "the key of a partitioned table is built at once; build a unique index on each partition concurrently before, and it will be taken";
 		case CONSTR_FOREIGN:
-			relid = RangeVarGetRelid(constraint->pktable, NoLock, true);
-			if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+			if (constraint->skip_validation)
+				return WAITS;
+			if (is_partitioned(constraint->pktable))
 				return NO_OTHER_FORM "before PostgreSQL 18, a foreign key to a partitioned table cannot be validated later";
 			return NO_OTHER_FORM "before PostgreSQL 18, a foreign key of a partitioned table is checked at once; add it to each partition before";
 		default:
@@ -79,7 +88,7 @@ why_alter(const AlterTableStmt *stmt)
 				why = why_column((ColumnDef *) cmd->def);
 				break;
 			case AT_AddConstraint:
-				why = why_constraint((Constraint *) cmd->def);
+				why = why_constraint(stmt->relation, (Constraint *) cmd->def);
 				break;
 			case AT_SetTableSpace:
 				return NO_OTHER_FORM "all of it is copied under a lock; a tool like pg_repack can move a table while it is used";

@@ -18,6 +18,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -64,8 +65,13 @@ has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd, int number)
 				(PGM_PARTITIONED_KEY_CAN_WAIT || !(partitioned || refers_to_partitions(constraint)));
 		case CONSTR_CHECK:
 			return !constraint->skip_validation && !pgm_is_not_enforced(constraint);
-		case CONSTR_UNIQUE:
 		case CONSTR_PRIMARY:
+			/* the children have to be not null before, and the parent so that they are */
+			if (PGM_NOT_NULL_CAN_WAIT && !alteration->stmt->relation->inh &&
+				has_subclass(alteration->relid))
+				return false;
+			/* FALLTHROUGH */
+		case CONSTR_UNIQUE:
 			return constraint->indexname == NULL && !partitioned &&
 				!pgm_is_without_overlaps(constraint);
 		default:

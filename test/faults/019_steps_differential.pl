@@ -292,7 +292,7 @@ my @same = (
 	'CREATE INDEX p_at ON part_1 (at); CREATE INDEX ON part (at)', 'CREATE INDEX ON part (note)', 'CREATE INDEX IF NOT EXISTS p_there ON part (id, note)', 'CREATE INDEX IF NOT EXISTS p_there ON part (at)',
 	'CREATE INDEX ON spread (b)', 'CREATE INDEX ON remote (b)',
 	'CREATE INDEX ON part ((part.id + 1)) WHERE part.note IS NOT NULL',
-	'ALTER TABLE ONLY base ALTER v SET NOT NULL', 'ALTER TABLE ONLY base ADD PRIMARY KEY (v)',
+	'ALTER TABLE ONLY base ALTER v SET NOT NULL', 'ALTER TABLE derived ALTER v SET NOT NULL; ALTER TABLE ONLY base ADD PRIMARY KEY (v)',
 	# names
 	'ALTER TABLE orders ADD CHECK (orders IS NOT NULL)', 'ALTER TABLE orders ADD CHECK ((orders).total > 0)', 'ALTER TABLE orders ADD UNIQUE (code) INCLUDE (code)',
 	q(CREATE INDEX u ON U&"us!0065rs" UESCAPE '!' (email)), q(ALTER TABLE U&"us!0065rs" UESCAPE '!' ADD CHECK (age > -1)),
