@@ -45,6 +45,8 @@ UPDATE orders SET total = total + 1;
 UPDATE users SET id = id + 1;
 $$);
 SELECT * FROM why('DELETE FROM tree; UPDATE orders SET total = total + 1');
+SELECT * FROM steps('UPDATE users AS u SET email = u.email || "u" . age WHERE u.id > 0; DELETE FROM users "set" WHERE "set".age > 3; UPDATE users u SET email = u::text');
+SELECT * FROM why('UPDATE users u SET email = (u).age; UPDATE users SET age = 1 FROM tree; DELETE FROM ONLY users; UPDATE users SET age = (SELECT 1); DELETE FROM users RETURNING id');
 CREATE VIEW v AS SELECT * FROM users;
 SELECT * FROM steps('UPDATE v SET age = 3');
 CREATE RULE r AS ON INSERT TO users DO ALSO NOTHING;

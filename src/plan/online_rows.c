@@ -116,26 +116,83 @@ has_subquery(Node *node, void *context)
 	return IsA(node, SubLink) || raw_expression_tree_walker(node, has_subquery, context);
 }
 
-/* The relation that a statement changes if it is about that one only, or NULL. */
-static const RangeVar *
-only_relation(Node *stmt, bool *has_where)
+/* What is the same of an UPDATE and a DELETE. */
+typedef struct Change
 {
+	Node	   *stmt;
+	const RangeVar *relation;
+	bool		has_where;
+	bool		has_others;		/* FROM or USING */
+	bool		has_with;
+	bool		returns;
+} Change;
+
+static Change
+read_change(Node *stmt)
+{
+	Change		change = {stmt};
+
 	if (IsA(stmt, UpdateStmt))
 	{
 		UpdateStmt *update = (UpdateStmt *) stmt;
 
-		*has_where = update->whereClause != NULL;
-		return update->fromClause == NIL && update->withClause == NULL &&
-			!pgm_update_returns(update) ? update->relation : NULL;
+		change.relation = update->relation;
+		change.has_where = update->whereClause != NULL;
+		change.has_others = update->fromClause != NIL;
+		change.has_with = update->withClause != NULL;
+		change.returns = pgm_update_returns(update);
 	}
 	else
 	{
 		DeleteStmt *delete = (DeleteStmt *) stmt;
 
-		*has_where = delete->whereClause != NULL;
-		return delete->usingClause == NIL && delete->withClause == NULL &&
-			!pgm_update_returns(delete) ? delete->relation : NULL;
+		change.relation = delete->relation;
+		change.has_where = delete->whereClause != NULL;
+		change.has_others = delete->usingClause != NIL;
+		change.has_with = delete->withClause != NULL;
+		change.returns = pgm_update_returns(delete);
 	}
+	return change;
+}
+
+/* Is the alias used for the row as a whole? */
+static bool
+has_whole_row(Node *node, const char *alias)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, ColumnRef))
+	{
+		List	   *fields = ((ColumnRef *) node)->fields;
+
+		return IsA(llast(fields), A_Star) ||
+			(list_length(fields) == 1 && strcmp(strVal(linitial(fields)), alias) == 0);
+	}
+	return raw_expression_tree_walker(node, has_whole_row, unconstify(char *, alias));
+}
+
+/*
+ * What a statement has that the texts of a backfill cannot have, or NULL.
+ */
+static const char *
+find_foreign(const Change *change)
+{
+	const Alias *alias = change->relation->alias;
+
+	if (change->has_others)
+		return "other tables";
+	if (change->has_with)
+		return "WITH";
+	if (change->returns)
+		return "RETURNING";
+	if (!change->relation->inh)
+		return "ONLY";
+	if (raw_expression_tree_walker(change->stmt, has_subquery, NULL))
+		return "a subquery, which would see what the batches before it did";
+	if (alias != NULL && (alias->colnames != NIL ||
+						  raw_expression_tree_walker(change->stmt, has_whole_row, alias->aliasname)))
+		return "another name for the row";
+	return NULL;
 }
 
 /* The time at which the transaction began, as SQL. */
@@ -343,21 +400,47 @@ pgm_online_fill_refusal(Oid relid, const PgmFill *fill, bool trusted)
 }
 
 /*
- * The backfill that does what the statement does, with the text after the table
- * from "after" on and after WHERE.
+ * Have the user's text say what it means in one transaction, to a table that is
+ * known by its name only.
  */
-static PgmFill
-make_fill(const PgmScript *script, const PgmStatement *statement, const PgmPieces *pieces,
-		  int after, int where)
+static void
+adapt_text(PgmPieces *pieces, const Change *change)
 {
-	PgmFill		fill = {.name = pgm_online_fill_name(script, statement->number, NULL)};
-	int			end = where >= 0 ? where : pieces->count;
+	RangeVar	alias = {.type = T_RangeVar};
 
-	if (IsA(statement->raw->stmt, UpdateStmt))
-		fill.assign = pgm_pieces_text(pieces, after + 1, end);
+	(void) raw_expression_tree_walker(change->stmt, freeze_time, pieces);
+	if (change->relation->alias == NULL)
+	{
+		pgm_pieces_cut_names(pieces, change->stmt, change->relation, 2);
+		return;
+	}
+	alias.relname = change->relation->alias->aliasname;
+	pgm_pieces_cut_names(pieces, change->stmt, &alias, 1);
+}
+
+/*
+ * The backfill that does what the statement does.  Returns false if its parts are
+ * not found in its text.
+ */
+static bool
+make_fill(PgmFill *fill, const PgmScript *script, const PgmStatement *statement,
+		  PgmPieces *pieces, const Change *change)
+{
+	int			after = pgm_pieces_after_relation(pieces, change->relation);
+	int			set = pgm_pieces_find(pieces, after, "set");
+	int			where = pgm_pieces_find(pieces, after, "where");
+
+	if (after < 0 || change->has_where != (where >= 0) ||
+		(IsA(change->stmt, UpdateStmt) && set < 0))
+		return false;
+	adapt_text(pieces, change);
+	fill->table = pgm_online_relation(change->relation);
+	fill->name = pgm_online_fill_name(script, statement->number, NULL);
+	if (IsA(change->stmt, UpdateStmt))
+		fill->assign = pgm_pieces_text(pieces, set + 1, where >= 0 ? where : pieces->count);
 	if (where >= 0)
-		fill.filter = pgm_pieces_text(pieces, where + 1, pieces->count);
-	return fill;
+		fill->filter = pgm_pieces_text(pieces, where + 1, pieces->count);
+	return true;
 }
 
 /*
@@ -366,34 +449,25 @@ make_fill(const PgmScript *script, const PgmStatement *statement, const PgmPiece
 List *
 pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement, bool trusted)
 {
-	Node	   *stmt = statement->raw->stmt;
-	bool		has_where;
-	const RangeVar *relation = only_relation(stmt, &has_where);
-	Oid			relid = relation == NULL ? InvalidOid : pgm_online_table(relation);
+	Change		change = read_change(statement->raw->stmt);
+	Oid			relid = pgm_online_table(change.relation);
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
+	const char *foreign = find_foreign(&change);
 	const char *refusal;
-	int			after;
-	int			where;
-	PgmFill		fill;
+	PgmFill		fill = {0};
 	List	   *steps = NIL;
 
-	/* its text would be read with another name for the table */
-	if (!OidIsValid(relid) || relation->alias != NULL || !relation->inh ||
-		raw_expression_tree_walker(stmt, has_subquery, NULL) ||
-		!changes_many(statement, relid, trusted, has_where))
+	if (!OidIsValid(relid) || !changes_many(statement, relid, trusted, change.has_where))
 		return NIL;
-	after = pgm_pieces_after_relation(pieces, relation);
-	where = pgm_pieces_find(pieces, after, "where");
-	if (after < 0 || has_where != (where >= 0))
+	if (foreign != NULL)
+		refusal = psprintf("It has %s; migrate.backfill() may do the same, written otherwise.",
+						   foreign);
+	else if (!make_fill(&fill, script, statement, pieces, &change))
 		return NIL;
-
-	(void) raw_expression_tree_walker(stmt, freeze_time, pieces);
-	pgm_pieces_cut_names(pieces, stmt, relation, 2);
-	fill = make_fill(script, statement, pieces, after, where);
-	fill.table = pgm_online_relation(relation);
-	refusal = has_to_be_whole(stmt, relid) ?
-		"A constraint of the table may not hold when only a part of it is done." :
-		pgm_online_fill_refusal(relid, &fill, trusted);
+	else if (has_to_be_whole(change.stmt, relid))
+		refusal = "A constraint of the table may not hold when only a part of it is done.";
+	else
+		refusal = pgm_online_fill_refusal(relid, &fill, trusted);
 	if (refusal == NULL)
 		pgm_online_add_fill(&steps, relid, &fill);
 	else

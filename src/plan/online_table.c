@@ -66,7 +66,11 @@ has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd, int number)
 		case CONSTR_CHECK:
 			return !constraint->skip_validation && !pgm_is_not_enforced(constraint);
 		case CONSTR_PRIMARY:
-			/* the children have to be not null before, and the parent so that they are */
+
+			/*
+			 * the children have to be not null before, and the parent so that
+			 * they are
+			 */
 			if (PGM_NOT_NULL_CAN_WAIT && !alteration->stmt->relation->inh &&
 				has_subclass(alteration->relid))
 				return false;

@@ -155,7 +155,7 @@ sub difference
 	push @wrong, map { "holds others up: $_" } split /\n/, $node->safe_psql('stepped', q(
 		SELECT statement, step, relation, lock, hold, why FROM harness.step
 		WHERE filled AND (hold IN ('no time', 'wait')) IS NOT TRUE AND lock IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-		AND why !~ '^there is no other form'));
+		AND why !~ '^(there is no other form|stays)'));
 	my @steps = map { pack 'H*', $_ } split /\n/, $node->safe_psql('stepped', q(
 		SELECT encode(convert_to(sql, 'UTF8'), 'hex') FROM (SELECT DISTINCT statement, step, sql FROM harness.step) s ORDER BY statement, step));
 	$apart++ if grep { index($script, $_) < 0 } @steps;
@@ -230,7 +230,7 @@ my @same = (
 	'ALTER TABLE part ADD CHECK (id >= 0), ADD CONSTRAINT p CHECK (note <> $$, ;$$)', 'ALTER TABLE base ADD CHECK (v > 0)',
 	'ALTER TABLE base ADD CHECK (v > 0) NO INHERIT', 'ALTER TABLE ONLY base ADD CONSTRAINT c CHECK (v > 0) NO INHERIT', 'ALTER TABLE base * ADD CONSTRAINT c CHECK (v > 0)',
 	'ALTER TABLE orders ADD CONSTRAINT later CHECK (total > 1) NOT VALID; ALTER TABLE orders VALIDATE CONSTRAINT later',
-	"ALTER TABLE orders ADD CONSTRAINT a CHECK (note <> 'it''s, (') -- one, (\n, ADD COLUMN n2 text DEFAULT E'a\\', b', /* ADD CHECK (1), */ ADD CONSTRAINT b CHECK (note <> \$x\$, ADD CHECK (\$x\$), DROP COLUMN period, ALTER note SET DEFAULT ')', ALTER total TYPE numeric(12, 2), ADD CHECK (n2 <> (ARRAY['x', 'y'])[1]) -- end;\n",
+	"ALTER TABLE orders ADD CONSTRAINT a CHECK (note <> 'it''s, (') -- one, (\n, ADD COLUMN n2 text DEFAULT E'a\\', b', /* ADD CHECK (1), */ ADD CONSTRAINT b CHECK (note <> \$x\$, ADD CHECK (\$x\$), DROP COLUMN period, ALTER note SET DEFAULT ')', ALTER code TYPE varchar, ADD CHECK (n2 <> (ARRAY['x', 'y'])[1]) -- end;\n",
 	# foreign keys
 	'ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users', 'ALTER TABLE orders ADD CONSTRAINT "Fk" FOREIGN KEY (user_id) REFERENCES public.users (id) ON DELETE SET NULL ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED',
 	'ALTER TABLE team ADD UNIQUE (id, boss); ALTER TABLE team ADD FOREIGN KEY (deputy, boss) REFERENCES team (id, boss) MATCH FULL ON DELETE RESTRICT',
@@ -254,8 +254,7 @@ my @same = (
 		ALTER TABLE users ALTER COLUMN full_name SET NOT NULL, ADD CHECK (full_name <> '');
 		CREATE INDEX ON users (full_name);
 		ALTER TABLE users ADD UNIQUE (full_name, id);
-		ALTER TABLE orders ADD CONSTRAINT orders_user_fk FOREIGN KEY (user_id) REFERENCES users (id);
-		ALTER TABLE users ALTER COLUMN age TYPE bigint USING age * 2),
+		ALTER TABLE orders ADD CONSTRAINT orders_user_fk FOREIGN KEY (user_id) REFERENCES users (id)),
 	# which of the old rows gets which value is the server's secret
 	q(ALTER TABLE users ADD COLUMN uid bigserial, ADD UNIQUE (uid), ADD COLUMN c2 int DEFAULT 2, ADD CHECK (c2 > 1), ALTER c2 SET NOT NULL;
 		CREATE TABLE seen AS SELECT count(DISTINCT uid), min(uid), max(uid) FROM users; UPDATE users SET uid = -id),
@@ -306,6 +305,7 @@ my @same = (
 	'ALTER TABLE users DROP CONSTRAINT users_pkey; UPDATE users SET age = age + 1', 'DELETE FROM base',
 	'DELETE FROM tree', 'DELETE FROM users WHERE id <> (SELECT min(id) + 5000 FROM users)', 'UPDATE users SET age = (SELECT max(age) + 1 FROM users)', 'UPDATE users SET id = id + 100000', 'UPDATE users SET email = public.users.first || users.last', 'UPDATE part SET id = 8999 - id',
 	'UPDATE base SET v = v + 1',
+	q(UPDATE public.users AS "U" SET email = "U".first || "U" . last, age = id % 7 WHERE "U".id > 3; UPDATE users "set" SET age = "set".age * 2 WHERE "set".age > 1; DELETE FROM users u WHERE u.id > 100 AND u.team = 2), 'UPDATE users u SET first = (u).last, last = u::text',
 	# keys in the place of others
 	'ALTER TABLE team ADD CONSTRAINT k UNIQUE (id); ALTER TABLE team DROP CONSTRAINT k, ADD CONSTRAINT k UNIQUE (id, name), ADD CONSTRAINT p PRIMARY KEY (id), ALTER id SET NOT NULL',
 	'ALTER TABLE orders ADD CHECK (total < 9999), ADD CHECK (total > 0) NOT VALID, ADD CHECK (total + id > 0)',
