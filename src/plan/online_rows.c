@@ -20,26 +20,18 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "tcop/tcopprot.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
@@ -277,79 +269,6 @@ freeze_time(Node *node, PgmPieces *pieces)
 	return raw_expression_tree_walker(node, freeze_time, pieces);
 }
 
-/* Does a list of attribute numbers of a constraint have a column that is set? */
-static bool
-sets_any(const UpdateStmt *update, Oid relid, const int16 *attrs, int count)
-{
-	ListCell   *lc;
-
-	foreach(lc, update->targetList)
-	{
-		AttrNumber	set = get_attnum(relid, lfirst_node(ResTarget, lc)->name);
-
-		for (int i = 0; i < count; i++)
-		{
-			if (attrs[i] == set)
-				return true;
-		}
-	}
-	return false;
-}
-
-/*
- * Does the statement touch what a constraint is about that holds when the statement
- * has ended, but may not hold before: a foreign key of a table to itself, or a key
- * that can be deferred?
- */
-static bool
-breaks_constraint(Node *stmt, Oid relid, HeapTuple tuple, TupleDesc desc)
-{
-	static const int arrays[] = {Anum_pg_constraint_conkey, Anum_pg_constraint_confkey};
-	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-	bool		is_self = con->contype == CONSTRAINT_FOREIGN && con->confrelid == relid;
-
-	if (!is_self && (con->contype == CONSTRAINT_FOREIGN || !con->condeferrable))
-		return false;
-	if (IsA(stmt, DeleteStmt))
-		return is_self && (con->confdeltype == FKCONSTR_ACTION_NOACTION ||
-						   con->confdeltype == FKCONSTR_ACTION_RESTRICT);
-	for (int i = 0; i < lengthof(arrays); i++)
-	{
-		bool		isnull;
-		Datum		value = heap_getattr(tuple, arrays[i], desc, &isnull);
-		ArrayType  *array = isnull ? NULL : DatumGetArrayTypeP(value);
-
-		if (array != NULL && sets_any((UpdateStmt *) stmt, relid, (int16 *) ARR_DATA_PTR(array),
-									  ARR_DIMS(array)[0]))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Are there constraints of the table that hold after the statement, but may not
- * after a part of it?
- */
-static bool
-has_to_be_whole(Node *stmt, Oid relid)
-{
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
-	const bool	use_index = true;
-
-	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, use_index, NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		found = breaks_constraint(stmt, relid, tuple, RelationGetDescr(constraints));
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
-	return found;
-}
-
 /* A question whether a backfill can do it, for pgm_subxact_run(). */
 typedef struct FillQuestion
 {
@@ -464,7 +383,7 @@ pgm_online_change_rows(const PgmScript *script, const PgmStatement *statement, b
 						   foreign);
 	else if (!make_fill(&fill, script, statement, pieces, &change))
 		return NIL;
-	else if (has_to_be_whole(change.stmt, relid))
+	else if (pgm_online_has_to_be_whole(change.stmt, relid))
 		refusal = "A constraint of the table may not hold when only a part of it is done.";
 	else
 		refusal = pgm_online_fill_refusal(relid, &fill, trusted);
