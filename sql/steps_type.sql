@@ -36,6 +36,10 @@ SELECT why FROM migrate.steps('m') WHERE sql ~ 'sync_begin|swap|ADD COLUMN';
 SELECT migrate.unregister('m');
 -- several commands: what is dropped comes before, all else after
 SELECT kind, sql FROM steps('ALTER TABLE users ADD x int, ALTER age DROP DEFAULT, ALTER team SET DEFAULT 4, ALTER age TYPE int USING age::int, ADD CHECK (age > 0), ALTER email TYPE varchar(50), ALTER at TYPE text') WHERE kind <> 'ANALYZE';
+-- no rewrite, but an index built anew
+CREATE INDEX users_email_idx ON users (email);
+SELECT kind, sql FROM steps('ALTER TABLE users ALTER email TYPE varchar(40) COLLATE "C"; ALTER TABLE users ALTER email TYPE varchar(50)');
+DROP INDEX users_email_idx;
 -- nothing to do: no rewrite, or the server refuses
 SELECT sql FROM steps('ALTER TABLE users ALTER email TYPE text; ALTER TABLE users ALTER age TYPE int; ALTER TABLE users ALTER gone TYPE int; ALTER TABLE users ALTER age TYPE int USING gone(age)');
 -- what is in the way

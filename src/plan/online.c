@@ -169,6 +169,23 @@ pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted)
 }
 
 /*
+ * Does a command read a table, as far as the server can tell without running it?
+ */
+bool
+pgm_online_reads(const PgmScript *script, char *sql, bool trusted)
+{
+	PgmPlanStep step = {.sql = sql};
+	ListCell   *lc;
+
+	foreach(lc, pgm_effects_of(as_script(script, list_make1(&step)), trusted))
+	{
+		if (((PgmPlanLine *) lfirst(lc))->scans == PGM_EFFECT_YES)
+			return true;
+	}
+	return false;
+}
+
+/*
  * The steps that take a statement's place, NIL if it stays.
  */
 static List *
@@ -236,7 +253,10 @@ pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted)
 	statement->number = number;
 	steps = take_apart(part, statement, trusted, bms_is_member(1, rewriting));
 	if (steps == NIL)
+	{
 		pgm_online_add(&steps, PGM_HOLD_FOUND, NULL, sql);
+		((PgmPlanStep *) llast(steps))->kept = true;
+	}
 	return steps;
 }
 

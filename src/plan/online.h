@@ -83,7 +83,8 @@ typedef struct PgmAlteration
 	AlterTableStmt *stmt;		/* a copy, in which constraints have names */
 	int			number;			/* of the statement */
 	Bitmapset  *rewriting;		/* numbers, from 1, of the commands that
-								 * rewrite the table as they are written */
+								 * rewrite the table as they are written, and
+								 * of changes of type that read it */
 	const char *refusal;		/* why no backfill can fill new columns */
 	bool		has_key;		/* by which one could go through the table */
 	Oid			relid;
@@ -155,6 +156,7 @@ extern char *pgm_online_fill_name(const PgmScript *script, int number, const cha
 extern void pgm_online_add_fill(List **steps, Oid relid, const PgmFill *fill);
 extern Oid	pgm_online_table(const RangeVar *relation);
 extern List *pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted);
+extern bool pgm_online_reads(const PgmScript *script, char *sql, bool trusted);
 extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);
 
 /* online_attach.c */
@@ -211,7 +213,7 @@ extern char *pgm_online_begin_column(PgmAlteration *alteration, const AlterTable
 extern void pgm_online_end_columns(PgmAlteration *alteration);
 
 /* online_type.c */
-extern bool pgm_online_changes_type(const PgmAlteration *alteration);
+extern bool pgm_online_changes_type(PgmAlteration *alteration, List *slices, bool trusted);
 extern List *pgm_online_change_types(PgmAlteration *alteration, List *slices, bool trusted);
 
 /* online_shadow.c */

@@ -390,7 +390,7 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 			alteration.refusal = pgm_online_fill_refusal(alteration.relid, &some, trusted);
 		alteration.has_key = pgm_online_fill_refusal(alteration.relid, &all, trusted) == NULL;
 	}
-	if (pgm_online_changes_type(&alteration))
+	if (pgm_online_changes_type(&alteration, alteration.slices, trusted))
 		return pgm_online_change_types(&alteration, alteration.slices, trusted);
 	foreach(lc, stmt->cmds)
 	{

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * online_type.c
- *	  A column whose type changes, so that the server would write the table anew.
+ *	  A column whose type changes, so that the server would write the table anew,
+ *	  or read it to build indexes and to prove constraints.
  *
  * Another column, of the new type, stands in for it: a trigger keeps it equal to
  * the value that the change computes, a backfill fills the old rows, indexes and
@@ -38,20 +39,55 @@
 #define VALIDATE_WHY	"reads the table beside reading and writing"
 
 /*
- * Does a statement change the type of a column so that the table is rewritten?
+ * Does a change of type that does not rewrite the table read it nevertheless, to
+ * build indexes anew or to prove constraints?
+ */
+static bool
+reads_table(const PgmAlteration *alteration, const AlterTableCmd *cmd, const PgmSlice *slice,
+			bool trusted)
+{
+	AttrNumber	attnum = get_attnum(alteration->relid, cmd->name);
+	const PgmDependents *found;
+
+	if (attnum <= 0)
+		return false;
+	found = pgm_dependents_find(alteration->relid, attnum);
+	if (found->indexes == NIL && found->constraints == NIL)
+		return false;
+	return pgm_online_reads(alteration->script,
+							psprintf("%s %s", alteration->prefix,
+									 pgm_pieces_text(alteration->pieces, slice->from, slice->to)),
+							trusted);
+}
+
+/*
+ * Does a statement change the type of a column so that the table is rewritten or
+ * read?  Notes the commands that do.
  */
 bool
-pgm_online_changes_type(const PgmAlteration *alteration)
+pgm_online_changes_type(PgmAlteration *alteration, List *slices, bool trusted)
 {
+	bool		result = false;
+	int			number = 0;
+	ListCell   *slice;
 	ListCell   *lc;
 
-	foreach(lc, alteration->stmt->cmds)
+	forboth(slice, slices, lc, alteration->stmt->cmds)
 	{
-		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AlterColumnType &&
-			bms_is_member(foreach_current_index(lc) + 1, alteration->rewriting))
-			return true;
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		number++;
+		if (cmd->subtype != AT_AlterColumnType)
+			continue;
+		if (!bms_is_member(number, alteration->rewriting))
+		{
+			if (!reads_table(alteration, cmd, (PgmSlice *) lfirst(slice), trusted))
+				continue;
+			alteration->rewriting = bms_add_member(alteration->rewriting, number);
+		}
+		result = true;
 	}
-	return false;
+	return result;
 }
 
 /*

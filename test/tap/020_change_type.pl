@@ -162,6 +162,8 @@ same('text to json', '', 'ALTER TABLE t ALTER e TYPE json USING to_json(e)');
 same('text to jsonb', '', 'ALTER TABLE t ALTER e TYPE jsonb USING to_jsonb(e)');
 same('text to uuid', '', 'ALTER TABLE t ALTER e TYPE uuid USING md5(e)::uuid');
 same('with a collation', '', 'ALTER TABLE t ALTER d TYPE text COLLATE "C"');
+same('another collation', 'CREATE INDEX i ON t (e)', 'ALTER TABLE t ALTER e TYPE text COLLATE "C"');
+same('longer, with a check', q(ALTER TABLE t ADD CHECK (v <> '')), 'ALTER TABLE t ALTER v TYPE varchar(20)');
 same('int to boolean', '', 'ALTER TABLE t ALTER d TYPE boolean USING d > 3');
 same('from another column', '', 'ALTER TABLE t ALTER d TYPE bigint USING k * 2', 'UPDATE t SET k = k + 5 WHERE id < 9');
 same('a constant', '', q(ALTER TABLE t ALTER d TYPE text USING 'x'));
