@@ -244,4 +244,25 @@ is(errors_of('stepped', q(UPDATE t SET c = 'longer' WHERE id = 1; UPDATE t SET c
 is(errors_of('naive', q(UPDATE t SET c = NULL WHERE id = 1), 'ALTER TABLE t ALTER d TYPE bigint'), '', 'the first statement by itself');
 is(state_of('stepped'), state_of('naive'), 'a run that is cancelled leaves what it finished, and nothing else');
 
+# beside those who write, none of whom fails, and no value is lost
+$node->safe_psql('postgres', q(
+	CREATE SEQUENCE ids START 20001;
+	CREATE TABLE busy (id int PRIMARY KEY, c text NOT NULL, d int);
+	CREATE INDEX ON busy (c);
+	INSERT INTO busy SELECT g, g, g FROM generate_series(1, 20000) g;));
+register($node, 'busy', 'ALTER TABLE busy ALTER c TYPE int USING c::int; ALTER TABLE busy ALTER id TYPE bigint');
+my $offset = -s $node->logfile;
+my $load = start_load($node, 2,
+	"\\set i random(1, 20000)\n\\set x random(1, 1000000)\nUPDATE busy SET c = ':x', d = :x WHERE id = :i;",
+	"\\set x random(1, 1000000)\nINSERT INTO busy (id, c, d) VALUES (nextval('ids'), ':x', :x);",
+	"\\set i random(1, 20000)\nDELETE FROM busy WHERE id = :i AND id % 10 = 0;");
+poll(sub { return $node->safe_psql('postgres', q(SELECT last_value > 20050 FROM ids)) eq 't' });
+is(errors_of('postgres', q(SELECT migrate.apply('busy', 'online')), q(CALL migrate.wait('busy', '180s'))), '', 'a run beside a load');
+my $then = $node->safe_psql('postgres', 'SELECT last_value FROM ids');
+poll(sub { return $node->safe_psql('postgres', "SELECT last_value > $then + 50 FROM ids") eq 't' });
+stop_load($load);
+is($node->safe_psql('postgres', q(SELECT pg_typeof(id), pg_typeof(c) FROM busy LIMIT 1)), 'bigint|integer', 'has changed both types');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM busy WHERE c <> d'), '0', 'no value is lost');
+unlike(slurp_file($node->logfile, $offset), qr/STATEMENT:  (UPDATE|INSERT INTO|DELETE FROM) busy/, 'and nobody who writes has failed');
+
 done_testing();
