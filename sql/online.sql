@@ -76,6 +76,10 @@ ROLLBACK;
 SELECT * FROM migrate.apply_all();
 SELECT migrate.apply('chain-1', 'sometimes');
 
+SELECT migrate.register('together', 'CREATE TEMP TABLE gone (a int); CREATE INDEX CONCURRENTLY ON orders (note)');
+SELECT migrate.apply('together');
+SELECT migrate.unregister('together');
+
 -- a step that fails: the run stays, and goes on when the reason is gone
 UPDATE users SET first_name = 'twice' WHERE id < 3;
 SELECT migrate.register('fails', 'ALTER TABLE users ADD COLUMN tried int; CREATE UNIQUE INDEX users_first_idx ON users (first_name); ALTER TABLE users ADD CHECK (id > 0)');

@@ -90,17 +90,6 @@ pgm_act_must_wait(PgmRunner *runner)
 }
 
 /*
- * What a script sets for its transaction holds for the rest of the run: the
- * transactions of a run are one to who wrote it.
- */
-static void
-keep_setting(Node *stmt)
-{
-	if (IsA(stmt, VariableSetStmt))
-		((VariableSetStmt *) stmt)->is_local = false;
-}
-
-/*
  * Run a statement in the transaction that is open.
  */
 static void
@@ -111,7 +100,6 @@ run_statement(PgmRunner *runner, const PgmScript *script, const PgmStatement *st
 
 	execution->script = script;
 	execution->confined = runner->confined;
-	keep_setting(statement->raw->stmt);
 	pgm_execute_limit_lock_wait();
 	pgm_lock_watch_begin(pgm_attempt_watch_interval());
 	pgm_execute_statement(execution, PGM_PART_UP, statement);

@@ -197,7 +197,7 @@ pgm_runner_step(PgmRunner *runner)
 		if (runner->run->undo != PGM_UNDO_NOTHING)
 			undo_next(runner);
 		else if (pgm_act_must_wait(runner))
-			/* until it is time */ ;
+			 /* until it is time */ ;
 		else if ((runner->step = pgm_store_fetch_next_step(runner->id)) != NULL)
 			pgm_act(runner);
 		else if (runner->run->statement < runner->run->statements)

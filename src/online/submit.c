@@ -47,6 +47,20 @@ check_role(Oid role)
 }
 
 /*
+ * Throw if a script uses what would be lost between the transactions of a run.
+ */
+static void
+check_script(const PgmMigration *migration, const PgmScript *script)
+{
+	if (pgm_online_keeps_together(script))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("migration \"%s\" cannot run online", migration->name),
+				 errdetail("It uses what ends with a transaction: a temporary table, LOCK TABLE, or SET CONSTRAINTS."),
+				 errhint("Make two migrations of it: one with what has to be one transaction, and one with the rest.")));
+}
+
+/*
  * Add the run of a migration, to begin when run "after_run" is done (0: at once),
  * and start its worker at commit.  Returns its id.
  */
@@ -58,6 +72,7 @@ pgm_online_submit(const PgmMigration *migration, const PgmScript *script, int64 
 	PgmOnlineRun run = {0};
 	bool		pinned = check_role(GetUserId());
 
+	check_script(migration, script);
 	row.migration = migration->name;
 	row.action = "apply";
 	row.started_at = GetCurrentTimestamp();

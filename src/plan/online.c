@@ -186,6 +186,24 @@ pgm_online_reads(const PgmScript *script, char *sql, bool trusted)
 }
 
 /*
+ * A setting for the transaction is one for the rest of the run, whose
+ * transactions are one to who wrote the script.
+ */
+static List *
+set_for_run(const PgmScript *script, const PgmStatement *statement)
+{
+	PgmPieces  *pieces = pgm_pieces_read(script, statement);
+	int			local = pgm_pieces_find(pieces, 1, "local");
+	List	   *steps = NIL;
+
+	if (!((VariableSetStmt *) statement->raw->stmt)->is_local || local != 1)
+		return NIL;
+	pgm_online_add(&steps, PGM_HOLD_FOUND, "holds for the rest of the run",
+				   psprintf("SET %s", pgm_pieces_text(pieces, local + 1, pieces->count)));
+	return steps;
+}
+
+/*
  * The steps that take a statement's place, NIL if it stays.
  */
 static List *
@@ -206,6 +224,8 @@ take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted,
 		case T_UpdateStmt:
 		case T_DeleteStmt:
 			return pgm_online_change_rows(script, statement, trusted);
+		case T_VariableSetStmt:
+			return set_for_run(script, statement);
 		default:
 			return NIL;
 	}

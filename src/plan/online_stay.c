@@ -166,10 +166,6 @@ pgm_online_keeps_together(const PgmScript *script)
 			case T_LockStmt:
 			case T_ConstraintsSetStmt:
 				return true;
-			case T_VariableSetStmt:
-				if (((VariableSetStmt *) stmt)->is_local)
-					return true;
-				break;
 			case T_DeclareCursorStmt:
 				if ((((DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD) == 0)
 					return true;

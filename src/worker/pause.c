@@ -228,6 +228,7 @@ static void
 be_courteous(PgmWorker *w, PgmLimits *limits)
 {
 	PgmLaneRow *row = pgm_lane_row(w->lane);
+
 	/* a share of the time that the job was given is what it takes */
 	bool		yield = pgm_backfill_courtesy < 100 &&
 		pgm_lane_job(w->lane)->duty == PGM_LIMIT_UNSET &&

@@ -44,10 +44,10 @@ SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_monitor')$$, ARRAY['status'
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_operator')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_monitor')$$,
 	ARRAY['apply', 'apply_all', 'rollback', 'rollback_to', 'verify', 'alter_backfill', 'backfill_batch', 'finish', 'pause',
-	'resume', 'cancel', 'retry'], 'operator, beyond monitor');
+	'resume', 'cancel', 'retry', 'backfill', 'swap_column', 'sync_begin', 'sync_end'], 'operator, beyond monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_admin')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_operator')$$,
-	ARRAY['backfill', 'baseline', 'compensate', 'estimate', 'load', 'register', 'resolve', 'swap_column', 'sync_begin', 'sync_end', 'unregister'], 'admin, beyond operator');
+	ARRAY['baseline', 'compensate', 'estimate', 'load', 'register', 'resolve', 'unregister'], 'admin, beyond operator');
 SELECT set_eq($$
 	SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace
 	EXCEPT SELECT pg_temp.executable('pgmigrate_admin')$$,
