@@ -98,6 +98,8 @@ OBJS = \
 	src/sync/expression.o \
 	src/sync/pair.o \
 	src/sync/trigger.o \
+	src/sync/use.o \
+	src/sync/verify.o \
 	src/exec/attempt.o \
 	src/exec/execute.o \
 	src/exec/look.o \
@@ -123,7 +125,9 @@ OBJS = \
 	src/api/backfill.o \
 	src/api/compensate.o \
 	src/api/control.o \
+	src/api/contract.o \
 	src/api/estimate.o \
+	src/api/expand.o \
 	src/api/finish.o \
 	src/api/grants.o \
 	src/api/guard.o \
@@ -157,6 +161,7 @@ SQL_FRAGMENTS = \
 	src/sql/views.sql \
 	src/sql/backfill_views.sql \
 	src/sql/online_views.sql \
+	src/sql/sync_views.sql \
 	src/sql/api.sql \
 	src/sql/backfill_api.sql \
 	src/sql/sync_api.sql \
@@ -214,7 +219,8 @@ REGRESS = \
 	backfill_wait \
 	backfill_window \
 	sync \
-	sync_refused
+	sync_refused \
+	expand
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION = \

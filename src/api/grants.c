@@ -69,13 +69,19 @@ static const FunctionLevel function_levels[] = {
 	{"sync_begin", RIGHTS_OPERATOR},
 	{"sync_end", RIGHTS_OPERATOR},
 	{"verify", RIGHTS_OPERATOR},
+	{"abandon", RIGHTS_ADMIN},
 	{"baseline", RIGHTS_ADMIN},
 	{"compensate", RIGHTS_ADMIN},
+	{"contract", RIGHTS_ADMIN},
 	{"estimate", RIGHTS_ADMIN},
+	{"expand_column", RIGHTS_ADMIN},
+	{"expand_rename", RIGHTS_ADMIN},
+	{"expand_type", RIGHTS_ADMIN},
 	{"load", RIGHTS_ADMIN},
 	{"register", RIGHTS_ADMIN},
 	{"resolve", RIGHTS_ADMIN},
 	{"unregister", RIGHTS_ADMIN},
+	{"verify_expansion", RIGHTS_ADMIN},
 };
 
 static RightsLevel

@@ -98,6 +98,14 @@
 #define pgm_update_returns(stmt) ((stmt)->returningList != NIL)
 #endif
 
+/* 16 can report errors of input softly (1f39a1c0641 and others). */
+#if PG_VERSION_NUM >= 160000
+#define pgm_parse_type(text, type, typmod) \
+	((void) parseTypeString(text, type, typmod, NULL))
+#else
+#define pgm_parse_type(text, type, typmod) parseTypeString(text, type, typmod, false)
+#endif
+
 /* 17 lets a worker connect as a role that may not log in (492217301e5). */
 #if PG_VERSION_NUM >= 170000
 #define PGM_WORKER_AS_ANY_ROLE	BGWORKER_BYPASS_ROLELOGINCHECK

@@ -51,6 +51,8 @@ int			pgm_backfill_nice = 10;
 bool		pgm_backfill_packing = true;
 bool		pgm_backfill_yield_to_vacuum = false;
 
+int			pgm_contract_quiet = 3600;
+
 static const struct config_enum_entry out_of_order_options[] = {
 	{"error", PGM_OUT_OF_ORDER_ERROR, false},
 	{"warn", PGM_OUT_OF_ORDER_WARN, false},
@@ -136,6 +138,18 @@ define_run_settings(void)
 							 true,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+}
+
+static void
+define_expand_settings(void)
+{
+	DefineCustomIntVariable("pgmigrate.contract_quiet",
+							"Sets how long an old column must not have been written to be dropped.",
+							"0 means that migrate.contract() does not look who wrote it.",
+							&pgm_contract_quiet,
+							3600, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
 }
 
 static void
@@ -303,6 +317,7 @@ pgm_guc_define(void)
 	define_lock_settings();
 	define_run_settings();
 	define_batch_settings();
+	define_expand_settings();
 	define_limit_settings();
 	MarkGUCPrefixReserved("pgmigrate");
 }
@@ -332,6 +347,17 @@ pgm_guc_pin_meaning(void)
 	for (int i = 0; i < lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Until the caller's GUC nest level ends, have row security throw instead of
+ * leaving out rows.
+ */
+void
+pgm_guc_see_all_rows(void)
+{
+	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /* Settings that a text of SQL can mean something else under. */

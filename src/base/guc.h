@@ -49,9 +49,12 @@ extern int	pgm_backfill_nice;
 extern bool pgm_backfill_packing;
 extern bool pgm_backfill_yield_to_vacuum;
 
+extern int	pgm_contract_quiet;
+
 extern void pgm_guc_define(void);
 extern void pgm_guc_pin_search_path(void);
 extern void pgm_guc_pin_meaning(void);
+extern void pgm_guc_see_all_rows(void);
 extern List *pgm_guc_save_meaning(void);
 extern bool pgm_guc_has_meaning(List *settings);
 extern void pgm_guc_restore_meaning(List *settings);

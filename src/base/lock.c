@@ -19,7 +19,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "common/pg_prng.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -36,6 +38,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/lock.h"
+#include "base/wait.h"
 
 /* The functions, not the views on them, which a careful DBA may have closed. */
 static const char *const blockers_sql =
@@ -204,6 +207,62 @@ pgm_lock_holds_strong(void)
 	SPI_finish();
 	AtEOXact_GUC(true, guc_level);
 	return result;
+}
+
+/*
+ * Lock a relation and all below it, if all are to be had at once.  Returns the one
+ * that is not, or InvalidOid.
+ */
+static Oid
+lock_all(Oid relid, LOCKMODE mode)
+{
+	List	   *taken = NIL;
+	List	   *all;
+	ListCell   *lc;
+	Oid			missing = InvalidOid;
+
+	if (!ConditionalLockRelationOid(relid, mode))
+		return relid;
+	all = find_all_inheritors(relid, NoLock, NULL);
+	foreach(lc, all)
+	{
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), mode))
+		{
+			missing = lfirst_oid(lc);
+			break;
+		}
+		taken = lappend_oid(taken, lfirst_oid(lc));
+	}
+	/* the first one was taken twice */
+	UnlockRelationOid(relid, mode);
+	if (OidIsValid(missing))
+	{
+		foreach(lc, taken)
+			UnlockRelationOid(lfirst_oid(lc), mode);
+	}
+	return missing;
+}
+
+/*
+ * Lock a relation and all below it, without standing in line: as often as
+ * pgmigrate.lock_retries says, with nothing held in between.  A transaction that
+ * has strong locks already does not wait with them.  Throws lock_not_available with
+ * those in the way.
+ */
+void
+pgm_lock_tree(Oid relid, LOCKMODE mode)
+{
+	for (int tries = 1;; tries++)
+	{
+		Oid			missing = lock_all(relid, mode);
+
+		if (!OidIsValid(missing))
+			return;
+		if (tries > pgm_lock_retries || pgm_lock_holds_strong())
+			pgm_lock_relation(missing, mode);
+		else
+			pgm_wait_ms(pgm_wait_backoff_ms(tries, pg_prng_double(&pg_global_prng_state)));
+	}
 }
 
 /* What the process was last seen waiting for; written by the timer's handler. */

@@ -26,6 +26,7 @@ extern char *pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode);
 extern ArrayType *pgm_lock_conflicting_pids(const LOCKTAG *tag, LOCKMODE mode);
 extern void pgm_lock_relation(Oid relid, LOCKMODE mode);
 extern bool pgm_lock_refused(LOCKTAG *tag, LOCKMODE *mode);
+extern void pgm_lock_tree(Oid relid, LOCKMODE mode);
 extern bool pgm_lock_holds_strong(void);
 
 extern void pgm_lock_pin_watch_begin(int interval_ms);

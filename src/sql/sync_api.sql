@@ -20,3 +20,49 @@ AS 'MODULE_PATHNAME', 'pgmigrate_sync_end'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.sync_end(regclass, name) IS
 'do not keep a column in step any more; returns whether it was';
+
+CREATE FUNCTION migrate.expand_column(relation regclass, new_column name, type text, up text,
+	down text DEFAULT NULL, source text[] DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'pgmigrate_expand_column'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.expand_column(regclass, name, text, text, text, text[]) IS
+'add a column that is made of others and kept in step with them; returns the backfill that fills it';
+
+CREATE FUNCTION migrate.expand_rename(relation regclass, old_column name, new_column name)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'pgmigrate_expand_rename'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.expand_rename(regclass, name, name) IS
+'add a column that is another by a new name, until the old one is dropped by contract()';
+
+CREATE FUNCTION migrate.expand_type(relation regclass, column_name name, type text,
+	up text DEFAULT NULL, down text DEFAULT NULL, new_column name DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'pgmigrate_expand_type'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.expand_type(regclass, name, text, text, text, name) IS
+'add a column that is another by a new type, until the old one is dropped by contract()';
+
+CREATE FUNCTION migrate.verify_expansion(relation regclass, new_column name,
+	max_rows integer DEFAULT 100, OUT row_key text, OUT old_value text, OUT new_value text,
+	OUT up_value text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pgmigrate_verify_expansion'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.verify_expansion(regclass, name, integer) IS
+'rows in which the two sides of an expansion do not fit';
+
+CREATE FUNCTION migrate.contract(relation regclass, old_column name, force boolean DEFAULT false)
+RETURNS void
+AS 'MODULE_PATHNAME', 'pgmigrate_contract'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.contract(regclass, name, boolean) IS
+'end an expansion: drop the old column, if nobody writes it any more and all rows are in step';
+
+CREATE FUNCTION migrate.abandon(relation regclass, new_column name)
+RETURNS void
+AS 'MODULE_PATHNAME', 'pgmigrate_abandon'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.abandon(regclass, name) IS
+'go back from an expansion: cancel its backfill and drop the new column';

@@ -18,6 +18,7 @@ CREATE TABLE migrate.sync_pair (
 	created_in bigint NOT NULL,
 	database oid NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	job_id bigint,
 	UNIQUE (sync, target)
 );
 COMMENT ON TABLE migrate.sync_pair IS 'old columns and the new one that is kept in step with them';
@@ -35,6 +36,7 @@ COMMENT ON COLUMN migrate.sync_pair.created_by_oid IS 'OID of that role';
 COMMENT ON COLUMN migrate.sync_pair.created_in IS 'system identifier of the cluster in which it was made';
 COMMENT ON COLUMN migrate.sync_pair.database IS 'OID of the database in which it was made';
 COMMENT ON COLUMN migrate.sync_pair.created_at IS 'when it was made';
+COMMENT ON COLUMN migrate.sync_pair.job_id IS 'number of the backfill that fills the new column, or NULL';
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.sync_pair
 	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
@@ -42,3 +44,27 @@ ALTER TABLE migrate.sync_pair ENABLE ALWAYS TRIGGER guard;
 
 SELECT pg_catalog.pg_extension_config_dump('migrate.sync_pair', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.sync_pair_id_seq', '');
+
+-- Who wrote which side of a pair lately: a row a minute at most for each user and
+-- application.  Nobody waits for a row of it, since rows are only added; old ones
+-- are deleted where nobody has them locked.
+CREATE TABLE migrate.sync_use (
+	pair_id bigint NOT NULL,
+	side text NOT NULL CHECK (side IN ('old', 'new')),
+	at timestamptz NOT NULL,
+	username text NOT NULL,
+	application_name text NOT NULL
+);
+CREATE INDEX sync_use_idx ON migrate.sync_use (pair_id, side, at);
+COMMENT ON TABLE migrate.sync_use IS 'who wrote the sides of pairs of columns, to the minute';
+COMMENT ON COLUMN migrate.sync_use.pair_id IS 'number of the pair';
+COMMENT ON COLUMN migrate.sync_use.side IS 'old or new';
+COMMENT ON COLUMN migrate.sync_use.at IS 'when a statement that wrote it began';
+COMMENT ON COLUMN migrate.sync_use.username IS 'session user';
+COMMENT ON COLUMN migrate.sync_use.application_name IS 'application_name of the session';
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.sync_use
+	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
+ALTER TABLE migrate.sync_use ENABLE ALWAYS TRIGGER guard;
+
+SELECT pg_catalog.pg_extension_config_dump('migrate.sync_use', '');

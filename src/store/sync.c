@@ -10,10 +10,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "base/args.h"
 #include "base/query.h"
@@ -83,7 +85,7 @@ List *
 pgm_store_fetch_pairs(int64 sync)
 {
 	static PgmQuery query = {
-		"SELECT id, relid, relation, source, target, up, down, settings FROM migrate.sync_pair"
+		"SELECT id, relid, relation, source, target, up, down, settings, job_id FROM migrate.sync_pair"
 		" WHERE sync = $1 ORDER BY id",
 		SPI_OK_SELECT, 1, {INT8OID}
 	};
@@ -109,6 +111,7 @@ pgm_store_fetch_pairs(int64 sync)
 		pair->up = pgm_query_text(i, 6);
 		pair->down = pgm_query_text(i, 7);
 		pair->settings = pgm_query_strings(i, 8);
+		pair->job = pgm_query_int64(i, 9, 0);
 		pairs = lappend(pairs, pair);
 	}
 	MemoryContextSwitchTo(old);
@@ -142,11 +145,112 @@ pgm_store_find_sync(Oid relid)
 	return number;
 }
 
+/*
+ * Note which backfill fills the new side of a pair.
+ */
+void
+pgm_store_set_pair_job(int64 id, int64 job)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.sync_pair SET job_id = $2 WHERE id = $1",
+		SPI_OK_UPDATE, 2, {INT8OID, INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(id);
+	values[1] = Int64GetDatum(job);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
+
+/* Let go of what is older than a day; the newest stays in any case. */
+static void
+prune_use(Datum *values)
+{
+	static PgmQuery query = {
+		"DELETE FROM migrate.sync_use WHERE ctid = ANY (ARRAY(SELECT ctid FROM migrate.sync_use"
+		" WHERE pair_id = $1 AND side = $2 AND at < clock_timestamp() - interval '1 day'"
+		" LIMIT 100 FOR UPDATE SKIP LOCKED))",
+		SPI_OK_DELETE, 3, {INT8OID, TEXTOID, BOOLOID}
+	};
+
+	pgm_query_run(&query, values, NULL);
+}
+
+/*
+ * Note that a side of a pair is written by this session, unless that was noted
+ * within a minute.  This is done in somebody's transaction, which must not wait or
+ * fail for it: rows are added, and with isolation levels that fail where others
+ * have changed something, without looking.
+ */
+void
+pgm_store_note_use(int64 pair, bool new_side)
+{
+	static PgmQuery query = {
+		"INSERT INTO migrate.sync_use (pair_id, side, at, username, application_name)"
+		" SELECT $1, $2, statement_timestamp(), session_user, current_setting('application_name')"
+		" WHERE $3 OR NOT EXISTS (SELECT FROM migrate.sync_use"
+		"  WHERE pair_id = $1 AND side = $2 AND at > statement_timestamp() - interval '1 min'"
+		"  AND username = session_user AND application_name = current_setting('application_name'))",
+		SPI_OK_INSERT, 3, {INT8OID, TEXTOID, BOOLOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[3];
+
+	values[0] = Int64GetDatum(pair);
+	values[1] = CStringGetTextDatum(new_side ? "new" : "old");
+	values[2] = BoolGetDatum(IsolationUsesXactSnapshot());
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	if (SPI_processed > 0 && !IsolationUsesXactSnapshot())
+		prune_use(values);
+	pgm_query_end(&scope);
+}
+
+/*
+ * Who wrote the old side of a pair within so many seconds, last of all, in words;
+ * NULL if nobody did.
+ */
+char *
+pgm_store_recent_use(int64 pair, int seconds)
+{
+	static PgmQuery query = {
+		"SELECT format('by user \"%s\"%s at %s', username,"
+		"  CASE WHEN application_name <> '' THEN format(' of application \"%s\"', application_name)"
+		"  ELSE '' END, date_trunc('second', at))"
+		" FROM migrate.sync_use WHERE pair_id = $1 AND side = 'old'"
+		" AND at > clock_timestamp() - $2 * interval '1 s' ORDER BY at DESC LIMIT 1",
+		SPI_OK_SELECT, 2, {INT8OID, INT4OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[2];
+	char	   *text = NULL;
+
+	values[0] = Int64GetDatum(pair);
+	values[1] = Int32GetDatum(seconds);
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(&query, values, NULL);
+	if (SPI_processed > 0)
+		text = MemoryContextStrdup(scope.caller, pgm_query_text(0, 1));
+
+	pgm_query_end(&scope);
+	return text;
+}
+
+/*
+ * Forget a pair and who wrote it.
+ */
 void
 pgm_store_delete_pair(int64 id)
 {
 	static PgmQuery query = {
 		"DELETE FROM migrate.sync_pair WHERE id = $1",
+		SPI_OK_DELETE, 1, {INT8OID}
+	};
+	static PgmQuery use = {
+		"DELETE FROM migrate.sync_use WHERE pair_id = $1",
 		SPI_OK_DELETE, 1, {INT8OID}
 	};
 	PgmQueryScope scope;
@@ -155,5 +259,6 @@ pgm_store_delete_pair(int64 id)
 	values[0] = Int64GetDatum(id);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
+	pgm_query_run(&use, values, NULL);
 	pgm_query_end(&scope);
 }

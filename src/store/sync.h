@@ -26,10 +26,14 @@ typedef struct PgmPair
 	char	   *down;			/* or NULL */
 	List	   *settings;		/* names and values, see
 								 * pgm_guc_save_meaning() */
+	int64		job;			/* that fills the new side; 0 if none */
 } PgmPair;
 
 extern void pgm_store_insert_pair(PgmPair *pair);
 extern List *pgm_store_fetch_pairs(int64 sync);
+extern void pgm_store_set_pair_job(int64 id, int64 job);
+extern void pgm_store_note_use(int64 pair, bool new_side);
+extern char *pgm_store_recent_use(int64 pair, int seconds);
 extern int64 pgm_store_find_sync(Oid relid);
 extern void pgm_store_delete_pair(int64 id);
 

@@ -164,9 +164,14 @@ set_inputs(Relation rel, const PgmPair *source, PgmSyncPair *pair)
 	int			i = -1;
 
 	pull_varattnos((Node *) pair->up, 1, &inputs);
+	pair->sources = palloc(sizeof(AttrNumber) * list_length(source->source));
 	foreach(lc, source->source)
-		inputs = bms_add_member(inputs, find_column(rel, source, (char *) lfirst(lc)) -
-								FirstLowInvalidHeapAttributeNumber);
+	{
+		AttrNumber	attno = find_column(rel, source, (char *) lfirst(lc));
+
+		pair->sources[pair->nsources++] = attno;
+		inputs = bms_add_member(inputs, attno - FirstLowInvalidHeapAttributeNumber);
+	}
 	pair->inputs = palloc(sizeof(AttrNumber) * bms_num_members(inputs));
 	while ((i = bms_next_member(inputs, i)) >= 0)
 		pair->inputs[pair->ninputs++] = i + FirstLowInvalidHeapAttributeNumber;
@@ -182,6 +187,7 @@ prepare_pair(Relation rel, const PgmPair *source, PgmSyncPair *pair)
 	pair->id = source->id;
 	pair->target_name = pstrdup(source->target);
 	pair->target = find_column(rel, source, source->target);
+	/* before "up" is parsed, whose error would not say what to do */
 	(void) find_column(rel, source, old);
 	pair->up = plan_expression(rel, source->target, source->up);
 	set_inputs(rel, source, pair);
@@ -193,8 +199,9 @@ prepare_pair(Relation rel, const PgmPair *source, PgmSyncPair *pair)
 		while ((i = bms_next_member(reads, i)) >= 0)
 			pair->down_reads = bms_add_member(pair->down_reads,
 											  i + FirstLowInvalidHeapAttributeNumber);
-		collect_defaults(rel, old, pair);
 	}
+	if (pair->nsources == 1)
+		collect_defaults(rel, old, pair);
 	pair->settings = pgm_sync_settings(source->settings, (Node *) pair->up, (Node *) pair->down);
 }
 

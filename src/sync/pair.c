@@ -486,6 +486,68 @@ find_pair(Oid relid, const char *target, int64 *number, int *count)
 }
 
 /*
+ * The pairs of a table, as PgmPair *: all, or the one with that new side.  Throws
+ * unless the current user owns the table, which is locked against changes of it.
+ */
+List *
+pgm_sync_pairs(Oid relid, const char *target)
+{
+	PgmPair    *pair;
+	int64		number;
+	int			count;
+
+	check_owner(relid);
+	LockRelationOid(relid, AccessShareLock);
+	check_owner(relid);
+	pair = find_pair(relid, target == NULL ? "" : target, &number, &count);
+	if (target != NULL)
+		return pair == NULL ? NIL : list_make1(pair);
+	return number == 0 ? NIL : pgm_store_fetch_pairs(number);
+}
+
+static bool
+reads_column(const PgmSyncPair *pair, AttrNumber attno)
+{
+	for (int i = 0; i < pair->ninputs; i++)
+	{
+		if (pair->inputs[i] == attno)
+			return true;
+	}
+	return bms_is_member(attno, pair->down_reads);
+}
+
+/*
+ * The pairs of a table that cannot be without a column other than their new side.
+ */
+List *
+pgm_sync_pairs_reading(Oid relid, const char *column)
+{
+	List	   *pairs = pgm_sync_pairs(relid, NULL);
+	List	   *result = NIL;
+	AttrNumber	attno = get_attnum(relid, column);
+	PgmSyncTable *table;
+	Relation	rel;
+	ListCell   *lc;
+	int			i = 0;
+
+	if (pairs == NIL)
+		return NIL;
+	rel = table_open(relid, NoLock);
+	table = pgm_sync_table(rel, ((PgmPair *) linitial(pairs))->sync);
+	foreach(lc, pairs)
+	{
+		/* both are in the order in which they were made */
+		PgmSyncPair *pair = &table->pairs[i++];
+
+		if (pair->target != attno && reads_column(pair, attno))
+			result = lappend(result, lfirst(lc));
+	}
+	pgm_sync_release(table);
+	table_close(rel, NoLock);
+	return result;
+}
+
+/*
  * Do not keep a column in step any more.  Returns false if it was not.
  */
 bool

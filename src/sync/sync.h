@@ -11,6 +11,7 @@
 #ifndef PGM_SYNC_H
 #define PGM_SYNC_H
 
+#include "datatype/timestamp.h"
 #include "executor/execExpr.h"
 #include "fmgr.h"
 #include "nodes/bitmapset.h"
@@ -30,6 +31,8 @@ typedef struct PgmSyncPair
 	char	   *target_name;
 	AttrNumber	target;
 	AttrNumber	source;			/* what "down" is for; 0 without it */
+	AttrNumber *sources;
+	int			nsources;
 	AttrNumber *inputs;			/* the old columns, and what else "up" reads */
 	int			ninputs;
 	Expr	   *up;
@@ -38,11 +41,13 @@ typedef struct PgmSyncPair
 	List	   *settings;		/* what to evaluate them under; NIL: anything */
 
 	/*
-	 * What the old column has if an INSERT does not mention it: one of these
-	 * expressions; or there is no telling.
+	 * What the old column, if it is one, has if an INSERT does not mention
+	 * it: one of these expressions; or there is no telling.
 	 */
 	List	   *defaults;
 	bool		default_volatile;
+
+	TimestampTz noted[2];		/* when use of the old and new side was noted */
 } PgmSyncPair;
 
 /* All pairs of a table. */
@@ -84,6 +89,24 @@ extern int64 pgm_sync_number(Relation rel);
 extern int64 pgm_sync_begin(Oid relid, List *source, const char *target, const char *up,
 							const char *down);
 extern bool pgm_sync_end(Oid relid, const char *target);
+
+extern List *pgm_sync_pairs(Oid relid, const char *target);
+extern List *pgm_sync_pairs_reading(Oid relid, const char *column);
+
+/* use.c */
+extern bool pgm_sync_use_is_due(const PgmSyncPair *pair, bool new_side);
+extern void pgm_sync_note_use(PgmSyncPair *pair, bool new_side);
+
+/* verify.c */
+typedef struct PgmDifference
+{
+	char	   *key;
+	char	   *old_value;		/* or NULL */
+	char	   *new_value;		/* or NULL */
+	char	   *up_value;		/* or NULL */
+} PgmDifference;
+
+extern List *pgm_sync_differences(const PgmPair *pair, Oid relid, int limit);
 
 /* trigger.c */
 extern Datum pgm_sync_fire(FunctionCallInfo fcinfo);

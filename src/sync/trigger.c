@@ -77,7 +77,8 @@ typedef struct PairState
 	ExprState  *down;
 	List	   *defaults;		/* of ExprState * */
 	bool		other_settings; /* than the session's */
-	bool		target_written; /* in this row */
+	bool		old_written;	/* in this row, by an UPDATE */
+	bool		target_written;
 	Action		action;
 } PairState;
 
@@ -277,18 +278,20 @@ examine_update(Statement *statement, TupleTableSlot *before)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
 		PairState  *state = &statement->pairs[i];
-		bool		old_written = false;
 
-		for (int k = 0; k < pair->ninputs && !old_written; k++)
-			old_written = !same_in_slots(before, statement->row, pair->inputs[k]);
+		state->old_written = false;
+		for (int k = 0; k < pair->ninputs && !state->old_written; k++)
+			state->old_written = !same_in_slots(before, statement->row, pair->inputs[k]);
 		state->target_written = !same_in_slots(before, statement->row, pair->target);
 		state->action = LEAVE;
-		if (old_written && !state->target_written)
+		if (state->old_written && !state->target_written)
 			state->action = GO_UP;
-		else if (!old_written && state->target_written && pair->down != NULL &&
+		else if (!state->old_written && state->target_written && pair->down != NULL &&
 				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
 			state->action = GO_DOWN;
-		any |= state->action != LEAVE;
+		any |= state->action != LEAVE ||
+			(state->old_written && pgm_sync_use_is_due(pair, false)) ||
+			(state->target_written && pgm_sync_use_is_due(pair, true));
 	}
 	return any;
 }
@@ -316,7 +319,7 @@ source_is_default(Statement *statement, int i)
 	ListCell   *cell;
 	bool		isnull;
 
-	(void) slot_getattr(statement->row, pair->source, &isnull);
+	(void) slot_getattr(statement->row, pair->sources[0], &isnull);
 	if (isnull || pair->default_volatile)
 		return true;
 	if (state->defaults == NIL && pair->defaults != NIL)
@@ -332,7 +335,7 @@ source_is_default(Statement *statement, int i)
 		Datum		value = evaluate(statement, i, (Expr *) lfirst(lc),
 									 (ExprState **) &lfirst(cell), &isnull);
 
-		if (is_in_row(statement, pair->source, value, isnull))
+		if (is_in_row(statement, pair->sources[0], value, isnull))
 			return true;
 	}
 	return false;
@@ -359,6 +362,45 @@ examine_insert(Statement *statement)
 				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
 				 !is_up(statement, i) && source_is_default(statement, i))
 			state->action = GO_DOWN;
+	}
+}
+
+/*
+ * Did an INSERT write the old side, as far as can be told?
+ */
+static bool
+inserts_source(Statement *statement, int i)
+{
+	PgmSyncPair *pair = &statement->table->pairs[i];
+	bool		isnull;
+
+	if (pair->nsources == 1)
+		return !source_is_default(statement, i);
+	for (int k = 0; k < pair->nsources; k++)
+	{
+		(void) slot_getattr(statement->row, pair->sources[k], &isnull);
+		if (!isnull)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Note which sides were written, where that is due.
+ */
+static void
+note_use(Statement *statement, bool is_insert)
+{
+	for (int i = 0; i < statement->table->npairs; i++)
+	{
+		PgmSyncPair *pair = &statement->table->pairs[i];
+		PairState  *state = &statement->pairs[i];
+
+		if (state->target_written && pgm_sync_use_is_due(pair, true))
+			pgm_sync_note_use(pair, true);
+		if (pgm_sync_use_is_due(pair, false) &&
+			(is_insert ? inserts_source(statement, i) : state->old_written))
+			pgm_sync_note_use(pair, false);
 	}
 }
 
@@ -464,6 +506,7 @@ static HeapTuple
 sync_row(Statement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapTuple tuple)
 {
 	bool		is_insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+	bool		filled;
 	PgmSyncScope scope;
 	ErrorContextCallback callback;
 
@@ -481,7 +524,10 @@ sync_row(Statement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapT
 	pgm_sync_enter_owner(trigger->tg_relation, statement->other_settings, &scope);
 	if (is_insert)
 		examine_insert(statement);
-	carry_out(statement, !is_insert && is_filled(trigger->tg_relation));
+	filled = !is_insert && is_filled(trigger->tg_relation);
+	if (!filled)
+		note_use(statement, is_insert);
+	carry_out(statement, filled);
 	pgm_sync_leave_owner(&scope);
 	error_context_stack = callback.previous;
 	return statement->row == slot ? tuple : form_tuple(statement, tuple);

@@ -5,8 +5,7 @@
 # "make bench" calls it, with PG_CONFIG and BINDIR of a private copy of the
 # server that has the extension, and a directory WORK.  BENCH names the parts,
 # each a script beside this one: migrations, backfill, foreground, online, sync.
-# Plots are
-# left in RESULTS.
+# Plots are left in RESULTS.
 
 set -euo pipefail
 here=$(dirname "$0")

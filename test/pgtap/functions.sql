@@ -29,6 +29,15 @@ $$, ARRAY[
 		'OUT duration_ms double precision, OUT waits_for text[], OUT problem text) SETOF record',
 	'grant_to(role regrole, rights text) void',
 	'revoke_from(role regrole) void',
+	'expand_column(relation regclass, new_column name, type text, up text, down text DEFAULT NULL::text, ' ||
+		'source text[] DEFAULT NULL::text[]) bigint',
+	'expand_rename(relation regclass, old_column name, new_column name) bigint',
+	'expand_type(relation regclass, column_name name, type text, up text DEFAULT NULL::text, ' ||
+		'down text DEFAULT NULL::text, new_column name DEFAULT NULL::name) bigint',
+	'verify_expansion(relation regclass, new_column name, max_rows integer DEFAULT 100, OUT row_key text, ' ||
+		'OUT old_value text, OUT new_value text, OUT up_value text) SETOF record',
+	'contract(relation regclass, old_column name, force boolean DEFAULT false) void',
+	'abandon(relation regclass, new_column name) void',
 	'sync() trigger',
 	'sync_begin(relation regclass, source text[], target name, up text, down text DEFAULT NULL::text) bigint',
 	'sync_end(relation regclass, target name) boolean',

@@ -5,9 +5,9 @@ SELECT plan(43);
 SELECT has_schema('migrate');
 SELECT tables_are('migrate', ARRAY['migration', 'run', 'run_statement',
 	'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute',
-	'online_run', 'run_step', 'sync_pair']);
+	'online_run', 'run_step', 'sync_pair', 'sync_use']);
 SELECT views_are('migrate', ARRAY['history', 'history_statement', 'history_step', 'run_progress',
-	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample']);
+	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample', 'expansion']);
 SELECT sequences_are('migrate', ARRAY['run_id_seq', 'backfill_job_id_seq', 'sync_pair_id_seq']);
 
 PREPARE columns_of(text) AS
@@ -434,7 +434,7 @@ SELECT results_eq($$
 	FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%' AND NOT tgisinternal ORDER BY 1
 $$, $$
 	SELECT 'migrate.' || t, 'guard', 'A', 'migrate.guard'
-	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'online_run', 'run', 'run_statement', 'run_step', 'sync_pair']) t
+	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'online_run', 'run', 'run_statement', 'run_step', 'sync_pair', 'sync_use']) t
 $$, 'each table is guarded, always');
 
 SELECT is_empty($$

@@ -28,6 +28,7 @@ $$, $$VALUES
 	('pgmigrate.backfill_yield_to_vacuum', 'bool', NULL, 'sighup', NULL, NULL, NULL, 'off'),
 	('pgmigrate.cancel_blockers', 'bool', NULL, 'user', NULL, NULL, NULL, 'off'),
 	('pgmigrate.cancel_idle_after', 'integer', 'ms', 'user', '0', '2147483647', NULL, '60000'),
+	('pgmigrate.contract_quiet', 'integer', 's', 'user', '0', '2147483647', NULL, '3600'),
 	('pgmigrate.lock_retries', 'integer', NULL, 'user', '0', '2147483647', NULL, '60'),
 	('pgmigrate.lock_timeout', 'integer', 'ms', 'user', '0', '2147483647', NULL, '50'),
 	('pgmigrate.online_duty', 'integer', NULL, 'user', '1', '100', NULL, '50'),
