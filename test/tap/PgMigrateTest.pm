@@ -14,7 +14,8 @@ use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(new_node register records start_sql finish_sql sqlstate_of
   make_traps loot backfill poll try_sql ends_as shows workers start_load
-  stop_load nothing_left);
+  stop_load nothing_left end_state differs run_row run_ends no_remains
+  hold release);
 
 # new_node(NAME, conf => [LINE...], init => {...})
 # A running server with the extension in its database "postgres".
@@ -272,6 +273,121 @@ sub nothing_left
 		return defined $row && $row eq '0|0|0|0';
 	}, 30);
 	is($row, '0|0|0|0', 'nothing left behind: no worker, no lock, no open piece, no open table');
+	return;
+}
+
+# end_state(NODE, DATABASE)
+# What a migration may have changed in a database, as text to compare: the schema,
+# what a dump of it does not tell, and the rows of all tables.
+sub end_state
+{
+	my ($node, $database) = @_;
+	my ($dump, $err) = run_command(
+		[ 'pg_dump', '--schema-only', '--exclude-schema=killer', '-d', $node->connstr($database) ]);
+
+	$dump =~ s/^\\(un)?restrict .*\n//gm;
+	return $dump . $err . $node->safe_psql($database, q(
+		SET search_path = pg_catalog;
+		SELECT 'index', indexrelid::regclass, indisvalid, indisready, indislive FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+		WHERE indexrelid >= 16384 AND relnamespace NOT IN ('pg_toast'::regnamespace, 'migrate'::regnamespace) ORDER BY indexrelid::regclass::text;
+		SELECT 'constraint', conrelid::regclass, conname, convalidated, coninhcount, conislocal, pg_get_constraintdef(oid) FROM pg_constraint
+		WHERE oid >= 16384 AND connamespace <> 'migrate'::regnamespace ORDER BY conrelid::regclass::text, conname;
+		SELECT 'populated', oid::regclass, relispopulated FROM pg_class WHERE relkind = 'm' ORDER BY oid::regclass::text;
+		SELECT format('SELECT %L, count(*), md5(string_agg(t::text, ''; '' ORDER BY t::text)) FROM ONLY %s t', oid::regclass, oid::regclass)
+		FROM pg_class WHERE relkind = 'r' AND oid >= 16384 AND relnamespace NOT IN ('migrate'::regnamespace, coalesce(to_regnamespace('killer'), 0))
+		ORDER BY oid::regclass::text \gexec
+		SELECT format('SELECT %L, count(*), md5(string_agg(t::text, ''; '' ORDER BY t::text)) FROM %s t', oid::regclass, oid::regclass)
+		FROM pg_class WHERE relkind = 'm' AND relispopulated ORDER BY oid::regclass::text \gexec
+	));
+}
+
+# differs(NODE, ONE, TWO)
+# The lines in which the states of two databases differ; nothing if they do not.
+sub differs
+{
+	my ($node, $one, $two) = @_;
+	my @state = map { end_state($node, $_) } $one, $two;
+	my %one = map { $_ => 1 } split /\n/, $state[0];
+	my %two = map { $_ => 1 } split /\n/, $state[1];
+
+	return '' if $state[0] eq $state[1];
+	return join "\n", 'the order differs, or:', (map { "$one: $_" } grep { !$two{$_} } sort keys %one),
+	  map { "$two: $_" } grep { !$one{$_} } sort keys %two;
+}
+
+# run_row(NODE, NAME [, DATABASE])
+# State, phase, step, its kind, process and reason of an online run that has not
+# ended, in a list; nothing if it has.
+sub run_row
+{
+	my ($node, $name, $database) = @_;
+	my $row = try_sql($node, "SELECT state, phase, step, kind, pid, reason FROM migrate.run_progress WHERE migration = '$name'", $database);
+
+	return defined $row && $row ne '' ? split(/\|/, $row, 6) : ();
+}
+
+# run_ends(NODE, NAME [, DATABASE [, SECONDS]])
+# Waits until an online run has ended or cannot go on by itself; returns the
+# outcome in the history, or state and reason.
+sub run_ends
+{
+	my ($node, $name, $database, $seconds) = @_;
+	my $ended;
+
+	poll(sub {
+		$ended = try_sql($node, "SELECT CASE WHEN outcome IN ('open', 'failed') THEN (SELECT concat_ws(': ', state, nullif(reason, ''))
+				FROM migrate.run_progress p WHERE p.id = h.id) ELSE outcome END
+			FROM migrate.history h WHERE h.migration = '$name' ORDER BY id DESC LIMIT 1", $database);
+		return defined $ended && $ended !~ /^(queued|running|stalled|open|)(:|$)/;
+	}, $seconds);
+	return $ended;
+}
+
+# no_remains(NODE, DATABASE)
+# What the runs of a database have left that should not be there; nothing if all
+# is well.
+sub no_remains
+{
+	my ($node, $database) = @_;
+	my $left;
+
+	poll(sub {
+		$left = try_sql($node, q(
+			SELECT 'invalid index ' || indexrelid::regclass FROM pg_index WHERE NOT (indisvalid AND indisready AND indislive);
+			SELECT 'transient index ' || oid::regclass FROM pg_class WHERE relname ~ '_cc(new|old)[0-9]*$';
+			SELECT 'pending detach ' || inhrelid::regclass FROM pg_inherits WHERE inhdetachpending;
+			SELECT 'open run ' || line FROM migrate.run_progress;
+			SELECT 'open backfill ' || name || ': ' || state FROM migrate.backfill_history WHERE state NOT IN ('done', 'cancelled');
+			SELECT 'lock ' || mode || ' of ' || pid FROM pg_locks WHERE (locktype = 'advisory' OR NOT granted)
+				AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+			SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type LIKE 'pgmigrate%' AND datname = current_database();), $database);
+		return defined $left && $left eq '';
+	}, 10);
+	return $left;
+}
+
+# hold(NODE, SQL [, DATABASE])
+# A session that has run SQL and stays, in its transaction; release() ends it.
+sub hold
+{
+	my ($node, $sql, $database) = @_;
+	my %session = (in => "BEGIN;\n$sql;\n\\echo held\n", out => '');
+
+	$session{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database // 'postgres') ],
+		'<', \$session{in}, '>', \$session{out}, '2>', \$session{out},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	$session{run}->pump until $session{out} =~ /held|ERROR|FATAL/;
+	return \%session;
+}
+
+# release(SESSION)
+# Ends it; what it did is rolled back.  It may have ended with the server.
+sub release
+{
+	my ($session) = @_;
+
+	eval { $session->{run}->finish };
 	return;
 }
 
