@@ -62,6 +62,7 @@ foreach my $case (
 	[ 'foreign-key', 'ALTER TABLE other DROP CONSTRAINT other_a_fkey', 't' ], [ 'trigger', 'DO $$ BEGIN ALTER TABLE t DISABLE TRIGGER ALL; END $$', 't', 'writer' ],
 	[ 'truncate', 'TRUNCATE other', 'other' ], [ 'in-code', 'DO $$ BEGIN ALTER TABLE other ADD COLUMN d int; END $$', 'other' ],
 	[ 'partition', 'CREATE TABLE part_3 PARTITION OF part FOR VALUES FROM (300) TO (400)', 'part' ],
+	[ 'reindex', 'REINDEX TABLE part', 'part_2', 'writer' ], [ 'drop-partition', 'DROP TABLE part_2', 'part_2' ],
 	[ 'detach', 'ALTER TABLE part DETACH PARTITION part_1 CONCURRENTLY', 'part_1' ], [ 'rename', 'ALTER TABLE other RENAME TO others', 'other' ])
 {
 	my ($name, $script, $table, $writer) = @$case;
@@ -127,6 +128,33 @@ is($node->safe_psql('postgres', q(SELECT string_agg(oid::regclass::text, ' ' ORD
 	'there.more there.same there.same_idx there.v', 'what it has made goes, and nothing of that name elsewhere');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('there.more') AND attnum > 0 AND NOT attisdropped)), '2', 'nor a column');
 
+# nothing brings back what was there before, so that is said
+my $anew = q(DROP TABLE IF EXISTS old, aside.old; CREATE TABLE old (a int, b int DEFAULT 1, c text); INSERT INTO old VALUES (1, 1, 'x'));
+$node->safe_psql('postgres', 'CREATE SCHEMA aside');
+foreach my $case (
+	[ 'rows', 'CREATE TABLE IF NOT EXISTS old (a int); DELETE FROM old; SELECT 1 / 0' ],
+	[ 'values', 'ALTER TABLE old ADD COLUMN IF NOT EXISTS b int; UPDATE old SET b = 7; SELECT 1 / 0' ],
+	[ 'other-rows', 'SET search_path = aside; CREATE TABLE old (a int); SET search_path = public; DELETE FROM old; SELECT 1 / 0' ],
+	[ 'column', 'ALTER TABLE old DROP COLUMN c, ADD CHECK (a > 0); SELECT 1 / 0' ])
+{
+	my ($name, $script) = @$case;
+
+	$node->safe_psql('postgres', $anew);
+	begin("lost-$name", $script);
+	like(run_ends($node, "lost-$name"), qr/^failed: division by zero/, "$name: a run fails");
+	is(control('rollback', "lost-$name"), '55000', "$name: and is not said to be undone");
+	run_ends($node, "lost-$name");
+	$node->psql('postgres', "SELECT migrate.resolve('lost-$name', 'rolled_back', 'by hand')");
+}
+$node->safe_psql('postgres', $anew);
+begin('half', 'ALTER TABLE old ALTER a SET DEFAULT 5, ADD CONSTRAINT fails CHECK (a > 100)');
+like(run_ends($node, 'half'), qr/^failed/, 'a statement fails half way');
+control('cancel', 'half');
+run_ends($node, 'half');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_attrdef WHERE adrelid = 'old'::regclass AND adnum = 1)) == 0 ||
+		$node->safe_psql('postgres', q(SELECT count(*) FROM migrate.history_step WHERE migration = 'half' AND state = 'done')) > 0, 1,
+	'cancelled, all of it is undone, or what is not is said');
+
 # a failure is tried again, not taken for done
 foreach my $script ('ALTER TABLE part DETACH PARTITION other CONCURRENTLY', 'DROP INDEX CONCURRENTLY nothing', 'CREATE INDEX CONCURRENTLY tb ON t (a)')
 {
@@ -158,7 +186,7 @@ $node->safe_psql('postgres', q(SELECT migrate.apply('of-gone')));
 like(run_ends($node, 'of-gone'), qr/^failed/, 'a run fails');
 $node->safe_psql('postgres', q(DROP ROLE gone; SELECT migrate.retry('of-gone')));
 like(run_ends($node, 'of-gone', 'postgres', 20) // 'not at all', qr/permission denied to run migration "of-gone"/, 'without its author it fails, and says so');
-$node->psql('postgres', q(SELECT migrate.cancel('of-gone')));
+$node->psql('postgres', q(SELECT migrate.resolve('of-gone', 'rolled_back', 'by hand')));
 
 # As whom it runs.  One role can log in, the other cannot.
 $node->safe_psql('postgres', q(
