@@ -102,13 +102,10 @@ my @same = (
 	# no time, but a strong lock
 	'ALTER TABLE users ADD COLUMN plain text', 'ALTER TABLE users DROP COLUMN points', 'ALTER TABLE users ALTER team DROP NOT NULL', q(ALTER TABLE users ALTER first SET DEFAULT 'x'), 'ALTER TABLE users ALTER team DROP DEFAULT', 'ALTER TABLE whole RENAME COLUMN s TO t', 'ALTER TABLE part_3 RENAME TO part_4', 'ALTER TABLE part_3 SET SCHEMA pg_catalog; ALTER TABLE pg_catalog.part_3 SET SCHEMA public',
 	'ALTER TABLE users SET (fillfactor = 80, autovacuum_enabled = off)', 'ALTER TABLE users ALTER first SET STATISTICS 500, ALTER first SET STORAGE EXTERNAL, ALTER first SET (n_distinct = 5)', 'ALTER TABLE users REPLICA IDENTITY FULL', 'ALTER TABLE users CLUSTER ON users_last', 'ALTER TABLE part_3 OWNER TO reader', 'ALTER TABLE part_3 INHERIT whole; SELECT 1' =~ s/.*/ALTER TABLE whole ENABLE ROW LEVEL SECURITY/r, 'CREATE POLICY p ON orders USING (id > 0)',
-	'CREATE TRIGGER fresh AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION on_row()', 'DROP TRIGGER there ON whole', 'ALTER TABLE whole DISABLE TRIGGER there', 'CREATE OR REPLACE VIEW seen AS SELECT id, s, 1 AS one FROM whole', 'CREATE RULE r AS ON INSERT TO whole WHERE NEW.id < 0 DO INSTEAD NOTHING', 'CREATE STATISTICS st ON email, team FROM users', 'ALTER SEQUENCE counter RESTART 5', q(ALTER TYPE mood ADD VALUE 'happy'), 'CREATE PUBLICATION pub FOR TABLE users', 'COMMENT ON TABLE users IS \'people\'; GRANT UPDATE (first) ON users TO reader', 'LOCK TABLE whole; CREATE INDEX ON whole (s)', 'DROP VIEW seen; DROP TABLE whole' =~ s/; DROP TABLE whole//r, 'DROP TABLE part_3 CASCADE',
+	'CREATE TRIGGER fresh AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION on_row()', 'DROP TRIGGER there ON whole', 'ALTER TABLE whole DISABLE TRIGGER there', 'CREATE OR REPLACE VIEW seen AS SELECT id, s, 1 AS one FROM whole', 'CREATE RULE r AS ON INSERT TO whole WHERE NEW.id < 0 DO INSTEAD NOTHING', 'CREATE STATISTICS st ON email, team FROM users', 'ALTER SEQUENCE counter RESTART 5', q(ALTER TYPE mood ADD VALUE 'happy'), 'CREATE PUBLICATION pub FOR TABLE users', 'COMMENT ON TABLE users IS \'people\'; GRANT UPDATE (first) ON users TO reader', 'DROP VIEW seen; DROP TABLE whole' =~ s/; DROP TABLE whole//r, 'DROP TABLE part_3 CASCADE',
 	'DO $$ BEGIN ALTER TABLE users ADD COLUMN by_do int DEFAULT seven(); END $$',
 	q(ALTER TABLE users ADD COLUMN full_name text; UPDATE users SET full_name = first || ' ' || last; ALTER TABLE users ALTER full_name SET NOT NULL; CREATE INDEX ON users (full_name); ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users (id)),
 );
-
-# Scripts that end otherwise, or do not let others be, and why.
-my @not_yet = ();
 
 sub run_beside
 {
@@ -137,14 +134,5 @@ sub run_beside
 }
 
 is(run_beside($_), '', ref $_ ? $_->{alone} : $_) foreach grep { (ref $_ ? $_->{alone} : $_) =~ /$only/ } @same;
-TODO:
-{
-	foreach my $case (@not_yet)
-	{
-		local $TODO = $case->[1];
-
-		is(run_beside($case->[0]), '', ref $case->[0] ? $case->[0]{alone} : $case->[0]);
-	}
-}
 unlike(slurp_file($node->logfile), qr/TRAP|PANIC/, 'no assertion failed');
 done_testing();
