@@ -18,7 +18,7 @@ use PgMigrateTest;
 
 my $plans = $ENV{PGMIGRATE_PLANS} // 8;
 my $kills = $ENV{PGMIGRATE_KILLS} // 60;
-my $crashes = $ENV{PGMIGRATE_CRASHES} // 4;
+my $crashes = $ENV{PGMIGRATE_CRASHES} // 10;
 my $seed = $ENV{PGMIGRATE_SEED} // time ^ $$;
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $node = new_node('main', conf => [ q(shared_preload_libraries = 'pgmigrate'), 'restart_after_crash = on',

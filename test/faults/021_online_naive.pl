@@ -89,7 +89,7 @@ my @same = (
 	# a table is written anew
 	'ALTER TABLE users ADD COLUMN v int DEFAULT seven()', 'ALTER TABLE users ADD COLUMN v int NOT NULL DEFAULT seven() CHECK (v > 0)',
 	'ALTER TABLE users ADD COLUMN v int DEFAULT 3 NOT NULL, ADD COLUMN w text', 'ALTER TABLE users ADD COLUMN g int GENERATED ALWAYS AS (id * 2) STORED',
-	'ALTER TABLE users ADD COLUMN pos positive DEFAULT 4', 'ALTER TABLE whole ADD COLUMN n int GENERATED ALWAYS AS IDENTITY', 'ALTER TABLE whole ADD COLUMN n bigserial',
+	'ALTER TABLE users ADD COLUMN pos positive DEFAULT 4', 'ALTER TABLE whole ADD COLUMN n int GENERATED ALWAYS AS IDENTITY',
 	'ALTER TABLE users ALTER age TYPE int USING age::int', 'ALTER TABLE users ALTER points TYPE float8', 'ALTER TABLE users ALTER email TYPE text', 'ALTER TABLE users ALTER email TYPE varchar(30)',
 	'ALTER TABLE users ALTER email TYPE varchar(100), ALTER first TYPE varchar(80)', 'ALTER TABLE users ALTER points TYPE numeric(12,4)', 'ALTER TABLE users ALTER points TYPE numeric(10,2)', 'ALTER TABLE users ALTER code TYPE char(10)', q(ALTER TABLE users ALTER at TYPE timestamptz USING at AT TIME ZONE 'UTC'),
 	'ALTER TABLE users ALTER body TYPE jsonb', 'ALTER TABLE users ALTER feeling TYPE text', 'ALTER TABLE users ALTER last TYPE text COLLATE "C"', 'ALTER TABLE users ALTER id TYPE bigint', 'ALTER TABLE items ALTER user_id TYPE bigint USING user_id * 1', 'ALTER TABLE orders ALTER id TYPE bigint USING id * 2', 'DROP VIEW seen; ALTER TABLE whole ALTER id TYPE bigint', 'ALTER TABLE part ALTER note TYPE varchar(20)',
@@ -101,8 +101,8 @@ my @same = (
 	'ALTER TABLE part ATTACH PARTITION part_3 FOR VALUES FROM (6000) TO (7000)', 'ALTER TABLE part DETACH PARTITION part_2', { alone => 'DROP TABLE rest; ALTER TABLE part DETACH PARTITION part_2 CONCURRENTLY' }, 'CREATE TABLE part_9 PARTITION OF part FOR VALUES FROM (9000) TO (9999)', 'DROP TABLE part_2',
 	# no time, but a strong lock
 	'ALTER TABLE users ADD COLUMN plain text', 'ALTER TABLE users DROP COLUMN points', 'ALTER TABLE users ALTER team DROP NOT NULL', q(ALTER TABLE users ALTER first SET DEFAULT 'x'), 'ALTER TABLE users ALTER team DROP DEFAULT', 'ALTER TABLE whole RENAME COLUMN s TO t', 'ALTER TABLE part_3 RENAME TO part_4', 'ALTER TABLE part_3 SET SCHEMA pg_catalog; ALTER TABLE pg_catalog.part_3 SET SCHEMA public',
-	'ALTER TABLE users SET (fillfactor = 80, autovacuum_enabled = off)', 'ALTER TABLE users ALTER first SET STATISTICS 500, ALTER first SET STORAGE EXTERNAL, ALTER first SET (n_distinct = 5)', 'ALTER TABLE users REPLICA IDENTITY FULL', 'ALTER TABLE users CLUSTER ON users_last', 'ALTER TABLE part_3 OWNER TO reader', 'ALTER TABLE part_3 INHERIT whole; SELECT 1' =~ s/.*/ALTER TABLE whole ENABLE ROW LEVEL SECURITY/r, 'CREATE POLICY p ON orders USING (id > 0)',
-	'CREATE TRIGGER fresh AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION on_row()', 'DROP TRIGGER there ON whole', 'ALTER TABLE whole DISABLE TRIGGER there', 'CREATE OR REPLACE VIEW seen AS SELECT id, s, 1 AS one FROM whole', 'CREATE RULE r AS ON INSERT TO whole WHERE NEW.id < 0 DO INSTEAD NOTHING', 'CREATE STATISTICS st ON email, team FROM users', 'ALTER SEQUENCE counter RESTART 5', q(ALTER TYPE mood ADD VALUE 'happy'), 'CREATE PUBLICATION pub FOR TABLE users', 'COMMENT ON TABLE users IS \'people\'; GRANT UPDATE (first) ON users TO reader', 'DROP VIEW seen; DROP TABLE whole' =~ s/; DROP TABLE whole//r, 'DROP TABLE part_3 CASCADE',
+	'ALTER TABLE users SET (fillfactor = 80, autovacuum_enabled = off)', 'ALTER TABLE users ALTER first SET STATISTICS 500, ALTER first SET STORAGE EXTERNAL, ALTER first SET (n_distinct = 5)', 'ALTER TABLE users REPLICA IDENTITY FULL', 'ALTER TABLE users CLUSTER ON users_last', 'ALTER TABLE part_3 OWNER TO reader', 'ALTER TABLE whole ENABLE ROW LEVEL SECURITY', 'CREATE POLICY p ON orders USING (id > 0)',
+	'CREATE TRIGGER fresh AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION on_row()', 'DROP TRIGGER there ON whole', 'ALTER TABLE whole DISABLE TRIGGER there', 'CREATE OR REPLACE VIEW seen AS SELECT id, s, 1 AS one FROM whole', 'CREATE RULE r AS ON INSERT TO whole WHERE NEW.id < 0 DO INSTEAD NOTHING', 'CREATE STATISTICS st ON email, team FROM users', 'ALTER SEQUENCE counter RESTART 5', q(ALTER TYPE mood ADD VALUE 'happy'), 'CREATE PUBLICATION pub FOR TABLE users', 'COMMENT ON TABLE users IS \'people\'; GRANT UPDATE (first) ON users TO reader', 'DROP VIEW seen', 'DROP TABLE part_3 CASCADE',
 	'DO $$ BEGIN ALTER TABLE users ADD COLUMN by_do int DEFAULT seven(); END $$',
 	q(ALTER TABLE users ADD COLUMN full_name text; UPDATE users SET full_name = first || ' ' || last; ALTER TABLE users ALTER full_name SET NOT NULL; CREATE INDEX ON users (full_name); ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users (id)),
 );
@@ -128,7 +128,8 @@ sub run_beside
 	$load{run}->signal('TERM');
 	eval { $load{run}->finish };
 	poll(sub { try_sql($node, q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'beside'), 'online') eq '0' });
-	$difference = $ended eq 'succeeded' ? differs($node, 'naive', 'online') : '';
+	# a column that changes its type may change its place
+	$difference = $ended eq 'succeeded' ? differs($node, 'naive', 'online', $script =~ / TYPE /) : '';
 	return join "\n", grep { $_ ne '' } $ended eq 'succeeded' ? '' : "ended as $ended", $err =~ /ERROR|FATAL/ ? "beside it: $err" : '',
 	  $difference, $ended eq 'succeeded' ? no_remains($node, 'online') : '';
 }

@@ -276,16 +276,20 @@ sub nothing_left
 	return;
 }
 
-# end_state(NODE, DATABASE)
+# end_state(NODE, DATABASE [, ANYWHERE])
 # What a migration may have changed in a database, as text to compare: the schema,
-# what a dump of it does not tell, and the rows of all tables.
+# what a dump of it does not tell, and the rows of all tables.  With ANYWHERE the
+# columns may have any order.
 sub end_state
 {
-	my ($node, $database) = @_;
+	my ($node, $database, $anywhere) = @_;
+	my $row = $anywhere ? 'to_jsonb(t)::text' : 't::text';
 	my ($dump, $err) = run_command(
 		[ 'pg_dump', '--schema-only', '--exclude-schema=killer', '-d', $node->connstr($database) ]);
 
 	$dump =~ s/^\\(un)?restrict .*\n//gm;
+	$dump =~ s/^(CREATE TABLE .*\(\n)((?: {4}.*\n)+)/$1 . join '', sort map { s{,$}{}r . "\n" } split m{\n}, $2/gme if $anywhere;
+	$dump =~ s/^(CREATE STATISTICS .* ON )(.*)( FROM )/$1 . join(', ', sort split m{, }, $2) . $3/gme if $anywhere;
 	return $dump . $err . $node->safe_psql($database, q(
 		SET search_path = pg_catalog;
 		SELECT 'index', indexrelid::regclass, indisvalid, indisready, indislive FROM pg_index JOIN pg_class c ON c.oid = indexrelid
@@ -293,23 +297,25 @@ sub end_state
 		SELECT 'constraint', conrelid::regclass, conname, convalidated, coninhcount, conislocal, pg_get_constraintdef(oid) FROM pg_constraint
 		WHERE oid >= 16384 AND connamespace <> 'migrate'::regnamespace ORDER BY conrelid::regclass::text, conname;
 		SELECT 'populated', oid::regclass, relispopulated FROM pg_class WHERE relkind = 'm' ORDER BY oid::regclass::text;
-		SELECT format('SELECT %L, count(*), md5(string_agg(t::text, ''; '' ORDER BY t::text)) FROM ONLY %s t', oid::regclass, oid::regclass)
+		SELECT format('SELECT %L, count(*), md5(string_agg(ROW, ''; '' ORDER BY ROW)) FROM ONLY %s t', oid::regclass, oid::regclass)
 		FROM pg_class WHERE relkind = 'r' AND oid >= 16384 AND relnamespace NOT IN ('migrate'::regnamespace, coalesce(to_regnamespace('killer'), 0))
 		ORDER BY oid::regclass::text \gexec
-		SELECT format('SELECT %L, count(*), md5(string_agg(t::text, ''; '' ORDER BY t::text)) FROM %s t', oid::regclass, oid::regclass)
+		SELECT format('SELECT %L, count(*), md5(string_agg(ROW, ''; '' ORDER BY ROW)) FROM %s t', oid::regclass, oid::regclass)
 		FROM pg_class WHERE relkind = 'm' AND relispopulated ORDER BY oid::regclass::text \gexec
-	));
+	) =~ s/\bROW\b/$row/gr);
 }
 
-# differs(NODE, ONE, TWO)
+# differs(NODE, ONE, TWO [, ANYWHERE])
 # The lines in which the states of two databases differ; nothing if they do not.
 sub differs
 {
-	my ($node, $one, $two) = @_;
-	my @state = map { end_state($node, $_) } $one, $two;
+	my ($node, $one, $two, $anywhere) = @_;
+	my @state = map { end_state($node, $_, $anywhere) } $one, $two;
 	my %one = map { $_ => 1 } split /\n/, $state[0];
 	my %two = map { $_ => 1 } split /\n/, $state[1];
 
+	# what is said of columns comes in their order
+	@state = map { join "\n", sort split /\n/ } @state if $anywhere;
 	return '' if $state[0] eq $state[1];
 	return join "\n", 'the order differs, or:', (map { "$one: $_" } grep { !$two{$_} } sort keys %one),
 	  map { "$two: $_" } grep { !$one{$_} } sort keys %two;
@@ -387,6 +393,8 @@ sub release
 {
 	my ($session) = @_;
 
+	# a server that was started meanwhile may have its input open, too
+	$session->{in} .= "\\q\n";
 	eval { $session->{run}->finish };
 	return;
 }
