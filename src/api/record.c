@@ -82,7 +82,7 @@ pgmigrate_resolve(PG_FUNCTION_ARGS)
 	migration = pgm_api_fetch(name, for_update);
 	run = pgm_run_open(name);
 	if (run != NULL)
-		pgm_run_close(run);
+		pgm_run_close(run, state == PGM_STATE_APPLIED);
 	else if (migration->state == state)
 		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
 	record_state(migration, state, "resolve", note);

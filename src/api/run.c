@@ -209,11 +209,31 @@ pgm_run_retry(PgmOnlineRun *run)
 }
 
 /*
+ * Throw if something that a statement of the run has done, or any (0), cannot be
+ * undone.
+ */
+static void
+check_reversible(const PgmOnlineRun *run, int statement)
+{
+	PgmRunStep *step = pgm_store_fetch_irreversible(run->id, statement);
+
+	if (step != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot undo the run of migration \"%s\"", run->migration),
+				 errdetail("Nothing undoes step %d, of statement %d, on line %d: %s",
+						   step->number, step->statement, step->line, step->sql),
+				 errhint("Go on with migrate.retry(), or undo it by hand and record that with migrate.resolve().")));
+}
+
+/*
  * migrate.cancel(): undo the statement that is not finished, and end.
  */
 const char *
 pgm_run_cancel(PgmOnlineRun *run)
 {
+	if (!pgm_store_is_statement_done(run->id, run->statement))
+		check_reversible(run, run->statement);
 	bring_here(run);
 	go_on(run, run->undo == PGM_UNDO_ALL ? PGM_UNDO_ALL : PGM_UNDO_STATEMENT, by_whom("cancelled"));
 	return "cancelled";
@@ -225,15 +245,7 @@ pgm_run_cancel(PgmOnlineRun *run)
 const char *
 pgm_run_undo(PgmOnlineRun *run)
 {
-	PgmRunStep *step = pgm_store_fetch_irreversible(run->id);
-
-	if (step != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot undo the run of migration \"%s\"", run->migration),
-				 errdetail("Nothing undoes step %d, of statement %d, on line %d: %s",
-						   step->number, step->statement, step->line, step->sql),
-				 errhint("Go on with migrate.retry(), or undo it by hand and record that with migrate.resolve().")));
+	check_reversible(run, 0);
 	bring_here(run);
 	go_on(run, PGM_UNDO_ALL, by_whom("rolled back"));
 	return "queued";
@@ -241,12 +253,26 @@ pgm_run_undo(PgmOnlineRun *run)
 
 /*
  * migrate.resolve() of a migration whose run has not ended: what the run did
- * stays as it is.
+ * stays as it is.  If the migration counts as applied, those that wait for it go
+ * on.
  */
 void
-pgm_run_close(PgmOnlineRun *run)
+pgm_run_close(PgmOnlineRun *run, bool applied)
 {
+	PgmJob	   *job = open_backfill(run);
+	ListCell   *lc;
+
 	if (run->state == PGM_JOB_QUEUED || run->state == PGM_JOB_RUNNING)
 		report_state(run, "resolve", "Use migrate.pause() first.");
+	if (job != NULL && job->state < PGM_JOB_DONE)
+	{
+		pgm_store_set_job_state(job->id, PGM_JOB_CANCELLED, "its run is resolved");
+		pgm_worker_cancel_at_commit(job->id);
+	}
+	if (applied)
+	{
+		foreach(lc, pgm_store_release_runs(run->id))
+			start_worker((PgmOnlineRun *) lfirst(lc));
+	}
 	pgm_store_set_run_state(run->id, PGM_JOB_CANCELLED, PGM_UNDO_NOTHING, by_whom("resolved"));
 }

@@ -27,6 +27,6 @@ extern const char *pgm_run_resume(PgmOnlineRun *run);
 extern const char *pgm_run_retry(PgmOnlineRun *run);
 extern const char *pgm_run_cancel(PgmOnlineRun *run);
 extern const char *pgm_run_undo(PgmOnlineRun *run);
-extern void pgm_run_close(PgmOnlineRun *run);
+extern void pgm_run_close(PgmOnlineRun *run, bool applied);
 
 #endif							/* PGM_API_RUN_H */

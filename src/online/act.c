@@ -40,9 +40,18 @@
 /* How long a batch of it holds rows: nobody should notice that. */
 #define BATCH_MS	20
 
+/*
+ * What builds an index stands in line behind nobody for whom others would have to
+ * wait, and would leave half of it if it gave up.  Other commands may take strong
+ * locks.
+ */
 static void
 leave_to_worker(PgmRunner *runner, const char *command)
 {
+	PgmStatement *statement;
+
+	(void) pgm_online_script_of(runner->script, command, 0, 0, &statement);
+	runner->lock_timeout_ms = IsA(statement->raw->stmt, AlterTableStmt) ? pgm_lock_timeout : 0;
 	runner->command = pstrdup(command);
 	runner->next = PGM_RUN_COMMAND;
 	runner->wal_before = pgWalUsage.wal_bytes;
@@ -113,6 +122,7 @@ run_statement(PgmRunner *runner, const PgmScript *script, const PgmStatement *st
 static void
 act_by_itself(PgmRunner *runner, Node *stmt)
 {
+	const bool	undo = true;
 	PgmRunStep *step = runner->step;
 	char	   *command = NULL;
 
@@ -120,9 +130,12 @@ act_by_itself(PgmRunner *runner, Node *stmt)
 		step->object = pgm_reconcile_object(stmt);
 	else
 	{
-		switch (pgm_reconcile(stmt, step->object, &command))
+		switch (pgm_reconcile(stmt, step->object, !undo, &command))
 		{
 			case PGM_FOUND_DONE:
+				/* what has failed and is there now is not what failed */
+				if (step->state == PGM_RUN_STEP_FAILED)
+					break;
 				pgm_store_finish_step(runner->id, step, 0, 0);
 				return;
 			case PGM_FOUND_REMAINS:
@@ -271,17 +284,70 @@ cancel_backfill(const PgmRunStep *step)
 }
 
 /*
- * Has a step that was begun left nothing?  A command that commits by itself may
- * have left something, and so may one that is done.
+ * Leave what undoes a step to the worker, or do it here; returns whether it is
+ * done.
  */
 static bool
-has_left_nothing(const PgmRunStep *step, Node *stmt)
+run_undo(PgmRunner *runner)
 {
-	if (step->state == PGM_RUN_STEP_DONE)
-		return false;
+	PgmRunStep *step = runner->step;
+	PgmStatement *statement;
+	PgmScript  *script = pgm_online_script_of(runner->script, step->undo, step->statement,
+											  step->line, &statement);
+	PgmExecution execution = {0};
+
+	if (pgm_classify_transactional(statement->raw->stmt))
+	{
+		run_statement(runner, script, statement, &execution);
+		return true;
+	}
+	runner->undoes = true;
+	leave_to_worker(runner, step->undo);
+	return false;
+}
+
+/*
+ * Undo a step that is done; returns whether that is all.
+ */
+static bool
+undo_done(PgmRunner *runner)
+{
+	PgmRunStep *step = runner->step;
+
+	if (step->undo == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("nothing undoes step %d: %s", step->number, step->sql),
+				 errhint("Undo it by hand, and record that with migrate.resolve().")));
+	return step->undo[0] == '\0' || run_undo(runner);
+}
+
+/*
+ * Undo a step that was begun and did not come to its end; returns whether that is
+ * all.  Only a command that commits by itself can have left something.
+ */
+static bool
+undo_begun(PgmRunner *runner, Node *stmt)
+{
+	const bool	undo = true;
+	PgmRunStep *step = runner->step;
+	char	   *command = NULL;
+
 	if (pgm_classify_transactional(stmt))
 		return true;
-	return pgm_reconcile_object(stmt) == step->object;
+	switch (pgm_reconcile(stmt, step->object, undo, &command))
+	{
+		case PGM_FOUND_DONE:
+			/* what has failed and is there now is not what failed */
+			return step->state == PGM_RUN_STEP_FAILED || undo_done(runner);
+		case PGM_FOUND_REMAINS:
+			runner->tidies = true;
+			leave_to_worker(runner, command);
+			return false;
+		case PGM_FOUND_NOT_DONE:
+			break;
+	}
+	return true;
 }
 
 /*
@@ -292,25 +358,14 @@ pgm_act_undo(PgmRunner *runner)
 {
 	PgmRunStep *step = runner->step;
 	PgmStatement *statement;
-	PgmScript  *script;
-	PgmExecution execution = {0};
+	bool		all;
 
 	runner->next = PGM_RUN_AGAIN;
 	if (step->job != 0)
 		cancel_backfill(step);
 	(void) pgm_online_script_of(runner->script, step->sql, step->statement, step->line, &statement);
-	if (step->undo != NULL && step->undo[0] != '\0' &&
-		!has_left_nothing(step, statement->raw->stmt))
-	{
-		script = pgm_online_script_of(runner->script, step->undo, step->statement, step->line,
-									  &statement);
-		if (!pgm_classify_transactional(statement->raw->stmt))
-		{
-			runner->undoes = true;
-			leave_to_worker(runner, step->undo);
-			return;
-		}
-		run_statement(runner, script, statement, &execution);
-	}
-	pgm_store_set_step_state(runner->id, step->number, PGM_RUN_STEP_UNDONE);
+	all = step->state == PGM_RUN_STEP_DONE ? undo_done(runner) :
+		undo_begun(runner, statement->raw->stmt);
+	if (all)
+		pgm_store_set_step_state(runner->id, step->number, PGM_RUN_STEP_UNDONE);
 }

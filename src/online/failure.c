@@ -116,11 +116,17 @@ pgm_runner_failed(PgmRunner *runner)
 	if (!pgm_extension_share())
 		return;
 	run = pgm_store_fetch_online_run(runner->id, for_update);
-	/* paused or cancelled meanwhile, which ends the statement too */
+	/* paused meanwhile, which ends the statement too */
 	if (run == NULL || (run->state != PGM_JOB_QUEUED && run->state != PGM_JOB_RUNNING))
 		return;
 	runner->failures++;
-	if (may_pass(runner))
+	if (run->state == PGM_JOB_QUEUED)
+	{
+		/* cancelled or resumed meanwhile, which ends the statement too */
+		pgm_store_set_run_state(runner->id, PGM_JOB_RUNNING, run->undo, run->reason);
+		runner->next = PGM_RUN_AGAIN;
+	}
+	else if (may_pass(runner))
 		try_again(runner);
 	else if (runner->error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		pgm_store_set_run_state(runner->id, PGM_JOB_PAUSED, run->undo,

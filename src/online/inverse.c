@@ -16,36 +16,39 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/relation.h"
 #include "online/online.h"
 
-static char *
-relation_of(const RangeVar *relation)
-{
-	return quote_qualified_identifier(relation->schemaname, relation->relname);
-}
-
-static bool
-exists(const RangeVar *relation)
-{
-	return OidIsValid(RangeVarGetRelid(relation, NoLock, true));
-}
-
-/* Takes away what the statement makes, unless it is there already. */
+/*
+ * Takes away the relation that the statement makes, unless it is there already.
+ * The search_path may be another one by then.
+ */
 static char *
 drop_relation(const char *what, const RangeVar *relation)
 {
-	return exists(relation) ? pstrdup("") :
-		psprintf("DROP %s IF EXISTS %s", what, relation_of(relation));
+	Oid			namespace = RangeVarGetCreationNamespace(relation);
+
+	if (OidIsValid(get_relname_relid(relation->relname, namespace)))
+		return pstrdup("");
+	return psprintf("DROP %s IF EXISTS %s", what,
+					quote_qualified_identifier(get_namespace_name(namespace), relation->relname));
 }
 
 static char *
@@ -89,6 +92,34 @@ drop_constraint(const Constraint *constraint)
 }
 
 /*
+ * Gives a column the default that it has now.
+ */
+static char *
+restore_default(Oid relid, const char *column)
+{
+	AttrNumber	attnum = get_attnum(relid, column);
+	int			guc_level;
+	Relation	rel;
+	Node	   *value;
+	char	   *result;
+
+	/* it is added by the same statement */
+	if (attnum == InvalidAttrNumber)
+		return pstrdup("");
+	guc_level = NewGUCNestLevel();
+	pgm_guc_pin_meaning();
+	rel = table_open(relid, AccessShareLock);
+	value = attnum < 0 || !TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atthasdef ?
+		NULL : build_column_default(rel, attnum);
+	result = value == NULL ? psprintf("ALTER COLUMN %s DROP DEFAULT", quote_identifier(column)) :
+		psprintf("ALTER COLUMN %s SET DEFAULT %s", quote_identifier(column),
+				 deparse_expression(value, NIL, false, false));
+	table_close(rel, AccessShareLock);
+	AtEOXact_GUC(true, guc_level);
+	return result;
+}
+
+/*
  * The inverse of a command of ALTER TABLE: "" if there is nothing to undo, NULL
  * if it cannot be.
  */
@@ -105,10 +136,7 @@ inverse_command(Oid relid, const AlterTableCmd *cmd)
 		case AT_AddConstraint:
 			return drop_constraint((Constraint *) cmd->def);
 		case AT_ColumnDefault:
-			/* an earlier one would be lost */
-			if (cmd->def == NULL)
-				return NULL;
-			return get_attnum(relid, cmd->name) == InvalidAttrNumber ? pstrdup("") : NULL;
+			return restore_default(relid, cmd->name);
 		case AT_SetNotNull:
 			return is_not_null(relid, cmd->name) ? pstrdup("") :
 				psprintf("ALTER COLUMN %s DROP NOT NULL", quote_identifier(cmd->name));
@@ -143,7 +171,7 @@ inverse_alter(const AlterTableStmt *stmt)
 	}
 	if (buf.len == 0)
 		return pstrdup("");
-	return psprintf("ALTER TABLE IF EXISTS %s %s", relation_of(stmt->relation), buf.data);
+	return psprintf("ALTER TABLE IF EXISTS %s %s", pgm_relation_name(relid), buf.data);
 }
 
 /*
@@ -153,6 +181,8 @@ inverse_alter(const AlterTableStmt *stmt)
 char *
 pgm_inverse_of(Node *stmt)
 {
+	char	   *inverse;
+
 	switch (nodeTag(stmt))
 	{
 		case T_IndexStmt:
@@ -169,8 +199,8 @@ pgm_inverse_of(Node *stmt)
 			return drop_relation("SEQUENCE", ((CreateSeqStmt *) stmt)->sequence);
 		case T_ViewStmt:
 			/* one that is replaced would be lost */
-			return exists(((ViewStmt *) stmt)->view) ? NULL :
-				drop_relation("VIEW", ((ViewStmt *) stmt)->view);
+			inverse = drop_relation("VIEW", ((ViewStmt *) stmt)->view);
+			return inverse[0] == '\0' ? NULL : inverse;
 		case T_CreateSchemaStmt:
 			if (((CreateSchemaStmt *) stmt)->schemaname == NULL ||
 				((CreateSchemaStmt *) stmt)->schemaElts != NIL)
@@ -189,15 +219,16 @@ pgm_inverse_of(Node *stmt)
 	}
 }
 
-/* Does a command, as it was run, make this column, or all of the table? */
+/* Does a command that undoes a step take this column away, or all of the table? */
 static bool
-makes(const char *command, Oid relid, const char *column)
+takes_away(const char *command, Oid relid, const char *column)
 {
 	Node	   *stmt = linitial_node(RawStmt, raw_parser(command, RAW_PARSE_DEFAULT))->stmt;
 	ListCell   *lc;
 
-	if (IsA(stmt, CreateStmt))
-		return RangeVarGetRelid(((CreateStmt *) stmt)->relation, NoLock, true) == relid;
+	if (IsA(stmt, DropStmt) && ((DropStmt *) stmt)->removeType == OBJECT_TABLE)
+		return RangeVarGetRelid(makeRangeVarFromNameList((List *) linitial(((DropStmt *) stmt)->objects)),
+								NoLock, true) == relid;
 	if (!IsA(stmt, AlterTableStmt) || column == NULL ||
 		RangeVarGetRelid(((AlterTableStmt *) stmt)->relation, NoLock, true) != relid)
 		return false;
@@ -205,7 +236,7 @@ makes(const char *command, Oid relid, const char *column)
 	{
 		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
-		if (cmd->subtype == AT_AddColumn && strcmp(((ColumnDef *) cmd->def)->colname, column) == 0)
+		if (cmd->subtype == AT_DropColumn && strcmp(cmd->name, column) == 0)
 			return true;
 	}
 	return false;
@@ -218,16 +249,16 @@ is_made(List *commands, Oid relid, const char *column)
 
 	foreach(lc, commands)
 	{
-		if (makes((char *) lfirst(lc), relid, column))
+		if (takes_away((char *) lfirst(lc), relid, column))
 			return true;
 	}
 	return false;
 }
 
 /*
- * Does what a statement changes go anyway when the commands before it in the run
- * are undone?  That is so for rows of a table, and values of columns, that these
- * have made.
+ * Does what a statement changes go anyway when these commands undo what came
+ * before it in the run?  That is so for rows of a table, and values of columns,
+ * that they take away.
  */
 bool
 pgm_inverse_is_implied(Node *stmt, List *commands)

@@ -56,10 +56,12 @@ typedef struct PgmRunner
 
 	PgmRunNext	next;
 	char	   *command;		/* of PGM_RUN_COMMAND */
+	int			lock_timeout_ms;	/* for it, 0 if none */
 	bool		tidies;			/* does it only make room for the step's own? */
 	bool		undoes;			/* does it undo the step? */
 	int			wait_ms;		/* of PGM_RUN_WAIT */
 
+	bool		settled;		/* has the session what the script has set? */
 	int			failures;		/* in a row */
 	bool		has_waited;		/* is it known to have come to a safe place? */
 	int64		wal_before;		/* of the command */
@@ -70,7 +72,6 @@ typedef struct PgmRunner
 /* runner.c */
 extern void pgm_runner_step(PgmRunner *runner);
 extern void pgm_runner_command_done(PgmRunner *runner);
-extern void pgm_runner_keep_settings(PgmRunner *runner);
 
 /* failure.c */
 extern void pgm_runner_failed(PgmRunner *runner);
@@ -90,7 +91,7 @@ typedef enum PgmFinding
 } PgmFinding;
 
 extern Oid	pgm_reconcile_object(Node *stmt);
-extern PgmFinding pgm_reconcile(Node *stmt, Oid object, char **command);
+extern PgmFinding pgm_reconcile(Node *stmt, Oid object, bool undo, char **command);
 
 /* inverse.c */
 extern char *pgm_inverse_of(Node *stmt);

@@ -18,8 +18,10 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "utils/builtins.h"
@@ -28,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/lock.h"
 #include "base/relation.h"
 #include "online/online.h"
 
@@ -92,67 +95,123 @@ is_transient_name(const char *name)
 }
 
 /*
- * An invalid index that REINDEX CONCURRENTLY has left behind, in a schema.
+ * The table whose rows a table holds: itself, or the one that it is the TOAST
+ * table of.
  */
 static Oid
-find_transient(Oid namespace)
+owning_table(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+	unsigned int owner;
+
+	if (get_rel_relkind(relid) == RELKIND_TOASTVALUE && name != NULL &&
+		sscanf(name, "pg_toast_%u", &owner) == 1)
+		return (Oid) owner;
+	return relid;
+}
+
+/* What a REINDEX is about. */
+typedef struct Scope
+{
+	bool		everything;		/* of the database */
+	Oid			namespace;		/* or InvalidOid */
+	List	   *tables;
+} Scope;
+
+static bool
+is_in_scope(const Scope *scope, Oid relid)
+{
+	Oid			table = owning_table(relid);
+
+	return scope->everything || list_member_oid(scope->tables, table) ||
+		(OidIsValid(scope->namespace) && get_rel_namespace(table) == scope->namespace);
+}
+
+/*
+ * An invalid index that REINDEX CONCURRENTLY has left behind.  One that another
+ * session is at work on is none: its lock is asked for, and throws.
+ */
+static Oid
+find_transient(const Scope *scope)
 {
 	Relation	rel = table_open(IndexRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
 	Oid			found = InvalidOid;
+	Oid			table = InvalidOid;
 
 	while (!OidIsValid(found) && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
 		const char *name;
 
-		if (index->indisvalid || get_rel_namespace(index->indexrelid) != namespace)
+		if (index->indisvalid || !is_in_scope(scope, index->indrelid))
 			continue;
 		name = get_rel_name(index->indexrelid);
-		if (name != NULL && is_transient_name(name))
-			found = index->indexrelid;
+		if (name == NULL || !is_transient_name(name))
+			continue;
+		found = index->indexrelid;
+		table = index->indrelid;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	if (OidIsValid(found))
+		pgm_lock_relation(table, ShareUpdateExclusiveLock);
 	return found;
 }
 
 static PgmFinding
 find_reindex(const ReindexStmt *stmt, char **command)
 {
-	Oid			namespace = InvalidOid;
+	Scope		scope = {.everything = stmt->relation == NULL};
 	Oid			remains;
 
 	if (stmt->relation != NULL)
 	{
 		Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 
-		namespace = OidIsValid(relid) ? get_rel_namespace(relid) : InvalidOid;
+		if (!OidIsValid(relid))
+			return PGM_FOUND_NOT_DONE;
+		if (stmt->kind == REINDEX_OBJECT_INDEX)
+			relid = IndexGetRelation(relid, true);
+		if (OidIsValid(relid))
+			scope.tables = find_all_inheritors(relid, NoLock, NULL);
 	}
 	else if (stmt->kind == REINDEX_OBJECT_SCHEMA)
-		namespace = get_namespace_oid(stmt->name, true);
-	if (!OidIsValid(namespace))
-		return PGM_FOUND_NOT_DONE;
-	remains = find_transient(namespace);
+	{
+		scope.everything = false;
+		scope.namespace = get_namespace_oid(stmt->name, true);
+	}
+	remains = find_transient(&scope);
 	return OidIsValid(remains) ? drop_remains(remains, command) : PGM_FOUND_NOT_DONE;
 }
 
 /*
  * DROP INDEX CONCURRENTLY: nothing is left if the index is not there, and one
- * that is can be dropped again.
+ * that is can be dropped again.  To undo it, one that is not valid any more is
+ * built anew.
  */
 static PgmFinding
-find_drop(const DropStmt *stmt)
+find_drop(const DropStmt *stmt, bool undo, char **command)
 {
+	PgmFinding	finding = PGM_FOUND_DONE;
 	ListCell   *lc;
 
 	foreach(lc, stmt->objects)
 	{
-		if (OidIsValid(RangeVarGetRelid(makeRangeVarFromNameList((List *) lfirst(lc)), NoLock, true)))
-			return PGM_FOUND_NOT_DONE;
+		Oid			indexid = RangeVarGetRelid(makeRangeVarFromNameList((List *) lfirst(lc)),
+											   NoLock, true);
+
+		if (!OidIsValid(indexid))
+			continue;
+		finding = PGM_FOUND_NOT_DONE;
+		if (undo && get_rel_relkind(indexid) == RELKIND_INDEX && !index_is_valid(indexid))
+		{
+			*command = psprintf("REINDEX INDEX CONCURRENTLY %s", pgm_relation_name(indexid));
+			return PGM_FOUND_REMAINS;
+		}
 	}
-	return PGM_FOUND_DONE;
+	return finding;
 }
 
 /*
@@ -192,19 +251,19 @@ find_detach(const AlterTableStmt *stmt, char **command)
 }
 
 /*
- * What became of a command that was begun.  "object" is what
- * pgm_reconcile_object() said before that.  Where something has to go first,
- * *command does it.
+ * What became of a command that was begun, and is to be done, or with "undo" not to
+ * be done.  "object" is what pgm_reconcile_object() said before that.  Where
+ * something has to go first, *command does it.
  */
 PgmFinding
-pgm_reconcile(Node *stmt, Oid object, char **command)
+pgm_reconcile(Node *stmt, Oid object, bool undo, char **command)
 {
 	switch (nodeTag(stmt))
 	{
 		case T_IndexStmt:
 			return find_index(stmt, object, command);
 		case T_DropStmt:
-			return find_drop((DropStmt *) stmt);
+			return find_drop((DropStmt *) stmt, undo, command);
 		case T_ReindexStmt:
 			return find_reindex((ReindexStmt *) stmt, command);
 		case T_AlterTableStmt:

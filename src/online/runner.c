@@ -48,12 +48,16 @@ load(PgmRunner *runner)
 	migration = pgm_store_fetch_migration(runner->run->migration, !for_update);
 	if (migration == NULL)
 		pgm_store_report_gone(runner->run->migration);
-	if (strcmp(migration->checksum, runner->run->checksum) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("script of migration \"%s\" has changed since its run began",
-						migration->name)));
-	pgm_rights_check_author(migration->name, &migration->author);
+	/* what undoes a step is not the author's code */
+	if (runner->run->undo == PGM_UNDO_NOTHING)
+	{
+		if (strcmp(migration->checksum, runner->run->checksum) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("script of migration \"%s\" has changed since its run began",
+							migration->name)));
+		pgm_rights_check_author(migration->name, &migration->author);
+	}
 	runner->confined = pgm_rights_must_confine(&migration->author);
 	runner->trusted = pgm_rights_trusts(&migration->author);
 	runner->script = pgm_script_read(migration->name, migration->script,
@@ -103,7 +107,7 @@ write_step(PgmRunner *runner, const PgmPlanStep *planned)
 		((planned->composed && !planned->kept &&
 		  IsA(planned->statement->raw->stmt, AlterTableStmt)) ||
 		 pgm_inverse_is_implied(planned->statement->raw->stmt,
-								pgm_store_fetch_commands(runner->id, list_make2("ALTER TABLE", "CREATE TABLE")))))
+								pgm_store_fetch_undo_commands(runner->id))))
 		step.undo = "";
 	if (OidIsValid(line->relid))
 	{
@@ -179,6 +183,26 @@ undo_next(PgmRunner *runner)
 }
 
 /*
+ * A new session of the run: have the settings that the script is meant under, and
+ * what it has set so far.
+ */
+static void
+settle(PgmRunner *runner)
+{
+	ListCell   *lc;
+
+	pgm_guc_set_for_session(runner->run->settings);
+	/* what undoes a step names everything with its schema */
+	if (runner->run->undo == PGM_UNDO_NOTHING)
+	{
+		foreach(lc, pgm_store_fetch_commands(runner->id, list_make2("SET", "RESET")))
+			pgm_act_again(runner, (char *) lfirst(lc));
+	}
+	runner->settled = true;
+	runner->next = PGM_RUN_AGAIN;
+}
+
+/*
  * Do what is next, in the transaction that is open.
  */
 void
@@ -194,7 +218,12 @@ pgm_runner_step(PgmRunner *runner)
 	runner->next = PGM_RUN_STOPPED;
 	if (pgm_extension_share() && load(runner))
 	{
-		if (runner->run->undo != PGM_UNDO_NOTHING)
+		if (runner->run->state == PGM_JOB_QUEUED)
+			pgm_store_set_run_state(runner->id, PGM_JOB_RUNNING, runner->run->undo,
+									runner->run->reason);
+		if (!runner->settled)
+			settle(runner);
+		else if (runner->run->undo != PGM_UNDO_NOTHING)
 			undo_next(runner);
 		else if (pgm_act_must_wait(runner))
 			 /* until it is time */ ;
@@ -220,21 +249,4 @@ pgm_runner_command_done(PgmRunner *runner)
 		pgm_store_set_step_state(runner->id, runner->step->number, PGM_RUN_STEP_UNDONE);
 	else if (!runner->tidies)
 		pgm_store_finish_step(runner->id, runner->step, 0, pgWalUsage.wal_bytes - runner->wal_before);
-}
-
-/*
- * A new session of the run: have what the script has set so far.
- */
-void
-pgm_runner_keep_settings(PgmRunner *runner)
-{
-	MemoryContext old = MemoryContextSwitchTo(runner->cxt);
-	ListCell   *lc;
-
-	if (load(runner))
-	{
-		foreach(lc, pgm_store_fetch_commands(runner->id, list_make2("SET", "RESET")))
-			pgm_act_again(runner, (char *) lfirst(lc));
-	}
-	MemoryContextSwitchTo(old);
 }

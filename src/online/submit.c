@@ -56,7 +56,7 @@ check_script(const PgmMigration *migration, const PgmScript *script)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("migration \"%s\" cannot run online", migration->name),
-				 errdetail("It uses what ends with a transaction: a temporary table, LOCK TABLE, or SET CONSTRAINTS."),
+				 errdetail("It uses what ends with a transaction (a temporary table, LOCK TABLE, SET CONSTRAINTS), or changes the role."),
 				 errhint("Make two migrations of it: one with what has to be one transaction, and one with the rest.")));
 }
 

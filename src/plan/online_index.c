@@ -45,7 +45,11 @@ pgm_online_create_index(const PgmScript *script, const PgmStatement *statement, 
 	PgmIndexCreation creation = {.stmt = stmt,.relid = relid,.source = statement->source,.trusted = trusted};
 	List	   *params = list_concat_copy(stmt->indexParams, stmt->indexIncludingParams);
 
-	if (stmt->concurrent || !OidIsValid(relid) || after < 0)
+	if (!OidIsValid(relid) || after < 0)
+		return NIL;
+	/* it needs a name, by which what it leaves behind can be found */
+	if (stmt->concurrent &&
+		(stmt->idxname != NULL || get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE))
 		return NIL;
 	if (stmt->if_not_exists && stmt->idxname != NULL &&
 		OidIsValid(get_relname_relid(stmt->idxname, get_rel_namespace(relid))))

@@ -166,6 +166,17 @@ pgm_online_keeps_together(const PgmScript *script)
 			case T_LockStmt:
 			case T_ConstraintsSetStmt:
 				return true;
+			case T_VariableSetStmt:
+
+				/*
+				 * steps, and what undoes them, are the role's that asked for
+				 * the run
+				 */
+				if (((VariableSetStmt *) stmt)->name != NULL &&
+					(strcmp(((VariableSetStmt *) stmt)->name, "role") == 0 ||
+					 strcmp(((VariableSetStmt *) stmt)->name, "session_authorization") == 0))
+					return true;
+				break;
 			case T_DeclareCursorStmt:
 				if ((((DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD) == 0)
 					return true;

@@ -33,6 +33,7 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/relation.h"
 #include "plan/online.h"
 
 #define NOT_VALID_WHY	"holds for new rows from here on, without reading the old ones"
@@ -237,7 +238,8 @@ add_column(PgmTypeChange *change)
 				 quote_literal_cstr(change->shadow), quote_literal_cstr(change->value)));
 	note_lock(change, alteration->relid, ShareRowExclusiveLock);
 	step = (PgmPlanStep *) llast(alteration->steps);
-	step->undo = psprintf("SELECT migrate.sync_end(%s, %s)", table,
+	step->undo = psprintf("SELECT migrate.sync_end(%s, %s)",
+						  quote_literal_cstr(pgm_relation_name(alteration->relid)),
 						  quote_literal_cstr(change->shadow));
 }
 

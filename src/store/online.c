@@ -192,6 +192,8 @@ pgm_store_find_last_run(const char *migration)
 	return find_run(&query, migration);
 }
 
+static void cancel_waiting(int64 id);
+
 /*
  * Set the state, and what is to be undone.  The history follows: a run that is
  * done has succeeded, or was undone.
@@ -230,6 +232,41 @@ pgm_store_set_run_state(int64 id, PgmJobState state, PgmUndo undo, const char *r
 	if (SPI_processed > 0)
 		pgm_store_notify_run(id, pgm_query_text(0, 1), state, reason);
 	pgm_query_run(&history, values, NULL);
+	pgm_query_end(&scope);
+	if (state == PGM_JOB_CANCELLED)
+		cancel_waiting(id);
+}
+
+/*
+ * Runs that wait for one that was cancelled never begin: cancel them too, and
+ * those that wait for them.
+ */
+static void
+cancel_waiting(int64 id)
+{
+	static PgmQuery query = {
+		"SELECT run_id FROM migrate.online_run"
+		" WHERE after_run = $1 AND state NOT IN ('done', 'cancelled')",
+		SPI_OK_SELECT, 1, {INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+	List	   *waiting = NIL;
+	ListCell   *lc;
+
+	values[0] = Int64GetDatum(id);
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(&query, values, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int64	   *run = palloc(sizeof(int64));
+
+		*run = pgm_query_int64(i, 1, 0);
+		waiting = lappend(waiting, run);
+	}
+	foreach(lc, waiting)
+		pgm_store_set_run_state(*(int64 *) lfirst(lc), PGM_JOB_CANCELLED, PGM_UNDO_NOTHING,
+								psprintf("run " INT64_FORMAT ", for which it waited, was cancelled", id));
 	pgm_query_end(&scope);
 }
 
@@ -373,6 +410,34 @@ fetch_runs(PgmQuery *query)
 	values[1] = ObjectIdGetDatum(MyDatabaseId);
 	pgm_query_begin(&scope);
 	pgm_query_run_latest(query, values, NULL);
+	old = MemoryContextSwitchTo(scope.caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		runs = lappend(runs, read_run(i));
+	MemoryContextSwitchTo(old);
+	pgm_query_end(&scope);
+	return runs;
+}
+
+/*
+ * Have those that wait for a run go on without it; returns them.
+ */
+List *
+pgm_store_release_runs(int64 id)
+{
+	static PgmQuery query = {
+		"WITH o AS (UPDATE migrate.online_run SET after_run = NULL WHERE after_run = $1"
+		" AND state NOT IN ('done', 'cancelled') RETURNING *)"
+		" SELECT " RUN_COLUMNS " FROM o JOIN migrate.run r ON r.id = o.run_id",
+		SPI_OK_SELECT, 1, {INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+	List	   *runs = NIL;
+	MemoryContext old;
+
+	values[0] = Int64GetDatum(id);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
 	old = MemoryContextSwitchTo(scope.caller);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		runs = lappend(runs, read_run(i));

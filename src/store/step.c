@@ -162,19 +162,22 @@ pgm_store_fetch_last_step(int64 run, int statement)
 }
 
 /*
- * A step that is done and cannot be undone, or NULL.
+ * A step that is done and cannot be undone, of one statement, or of any if that is
+ * 0; NULL if there is none.
  */
 PgmRunStep *
-pgm_store_fetch_irreversible(int64 run)
+pgm_store_fetch_irreversible(int64 run, int statement)
 {
 	static PgmQuery query = {
 		"SELECT " STEP_COLUMNS " FROM migrate.run_step"
-		" WHERE run_id = $1 AND state = 'done' AND undo IS NULL ORDER BY number LIMIT 1",
-		SPI_OK_SELECT, 1, {INT8OID}
+		" WHERE run_id = $1 AND statement = coalesce(nullif($2, 0), statement)"
+		" AND state = 'done' AND undo IS NULL ORDER BY number LIMIT 1",
+		SPI_OK_SELECT, 2, {INT8OID, INT4OID}
 	};
-	Datum		values[1];
+	Datum		values[2];
 
 	values[0] = Int64GetDatum(run);
+	values[1] = Int32GetDatum(statement);
 	return fetch(&query, values);
 }
 
@@ -195,6 +198,24 @@ pgm_store_is_statement_done(int64 run, int statement)
 	return !pgm_query_finds(&query, values);
 }
 
+/* The first column of what a query finds, as char *. */
+static List *
+fetch_texts(PgmQuery *query, Datum *values)
+{
+	PgmQueryScope scope;
+	List	   *texts = NIL;
+	MemoryContext old;
+
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(query, values, NULL);
+	old = MemoryContextSwitchTo(scope.caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		texts = lappend(texts, pgm_query_text(i, 1));
+	MemoryContextSwitchTo(old);
+	pgm_query_end(&scope);
+	return texts;
+}
+
 /*
  * The commands of these kinds that are done, as char *, in order.
  */
@@ -206,21 +227,28 @@ pgm_store_fetch_commands(int64 run, List *kinds)
 		" WHERE run_id = $1 AND state = 'done' AND kind = ANY ($2) ORDER BY number",
 		SPI_OK_SELECT, 2, {INT8OID, TEXTARRAYOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
-	List	   *commands = NIL;
-	MemoryContext old;
 
 	values[0] = Int64GetDatum(run);
 	values[1] = pgm_args_text_array(kinds);
-	pgm_query_begin(&scope);
-	pgm_query_run_latest(&query, values, NULL);
-	old = MemoryContextSwitchTo(scope.caller);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		commands = lappend(commands, pgm_query_text(i, 1));
-	MemoryContextSwitchTo(old);
-	pgm_query_end(&scope);
-	return commands;
+	return fetch_texts(&query, values);
+}
+
+/*
+ * The commands that undo what is done and can be undone, as char *, in order.
+ */
+List *
+pgm_store_fetch_undo_commands(int64 run)
+{
+	static PgmQuery query = {
+		"SELECT undo FROM migrate.run_step"
+		" WHERE run_id = $1 AND state = 'done' AND undo <> '' ORDER BY number",
+		SPI_OK_SELECT, 1, {INT8OID}
+	};
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(run);
+	return fetch_texts(&query, values);
 }
 
 /*

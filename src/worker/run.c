@@ -24,6 +24,7 @@
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
+#include "storage/proc.h"
 #include "utils/memutils.h"
 
 #include "base/extension.h"
@@ -99,8 +100,7 @@ take_run(void *arg)
 }
 
 /*
- * Count the start, and give up if it was one too many.  The session gets the
- * settings that the script was meant under.
+ * Count the start, and give up if it was one too many.
  */
 static void
 begin_run(void *arg)
@@ -131,8 +131,6 @@ begin_run(void *arg)
 		w->mine = false;
 		return;
 	}
-	pgm_guc_set_for_session(run->settings);
-	pgm_runner_keep_settings(&w->runner);
 }
 
 static void
@@ -197,7 +195,11 @@ work(RunWorker *w)
 	error = pgm_session_run(do_step, w, w->cxt);
 	if (error == NULL && runner->next == PGM_RUN_COMMAND)
 	{
+		int			lock_timeout = LockTimeout;
+
+		pgm_session_limit_locks(runner->lock_timeout_ms);
 		error = pgm_session_execute(runner->command, w->cxt);
+		pgm_session_limit_locks(lock_timeout);
 		if (error == NULL)
 		{
 			runner->next = PGM_RUN_AGAIN;
@@ -213,7 +215,7 @@ work(RunWorker *w)
 	}
 	if (runner->next != PGM_RUN_WAIT)
 		runner->failures = 0;
-	if (!w->cleared && runner->next == PGM_RUN_AGAIN)
+	if (!w->cleared && runner->next == PGM_RUN_AGAIN && runner->step != NULL && !runner->tidies)
 	{
 		run_aside(w, clear_starts);
 		w->cleared = true;

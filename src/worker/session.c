@@ -88,11 +88,10 @@ pgm_session_be_nice(void)
 }
 
 static void
-become_pinned_role(void *arg)
+become_role(void *arg)
 {
-	Oid			role = pinned_role;
+	Oid			role = *(Oid *) arg;
 
-	pinned_role = InvalidOid;
 	SetSessionAuthorization(role, superuser_arg(role));
 }
 
@@ -105,16 +104,35 @@ become_pinned_role(void *arg)
 void
 pgm_session_be_run(void)
 {
+	Oid			role = pinned_role;
 	ErrorData  *error;
 
 	set_option("statement_timeout", "0");
 	set_option("lock_timeout", "0");
 	set_option("idle_in_transaction_session_timeout", "0");
-	if (!OidIsValid(pinned_role))
+	if (!OidIsValid(role))
 		return;
-	error = pgm_session_run(become_pinned_role, NULL, TopMemoryContext);
+
+	/*
+	 * by a transaction that is not pinned: it has the session's user to
+	 * itself
+	 */
+	pinned_role = InvalidOid;
+	error = pgm_session_run(become_role, &role, TopMemoryContext);
 	if (error != NULL)
 		ThrowErrorData(error);
+}
+
+/*
+ * How long commands may stand in line for a lock from now on; 0 is for ever.
+ */
+void
+pgm_session_limit_locks(int ms)
+{
+	char		value[32];
+
+	snprintf(value, sizeof(value), "%d", ms);
+	SetConfigOption("lock_timeout", value, PGC_USERSET, PGC_S_SESSION);
 }
 
 /*
