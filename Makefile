@@ -95,8 +95,10 @@ OBJS = \
 	src/swap/carry.o \
 	src/swap/swap.o \
 	src/sync/cache.o \
+	src/sync/check.o \
 	src/sync/expression.o \
 	src/sync/pair.o \
+	src/sync/row.o \
 	src/sync/trigger.o \
 	src/sync/use.o \
 	src/sync/verify.o \

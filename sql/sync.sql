@@ -123,6 +123,14 @@ INSERT INTO defaults (id, a, b, c) VALUES (3, 'y', 300, '2002-01-01');
 SELECT id, a, a_new, CASE WHEN b < 100 THEN b = b_new END AS b_same, b, b_new, c = c_new AS c_same FROM defaults WHERE id > 1
 UNION ALL SELECT id, a, a_new, b = b_new, NULL, NULL, c = c_new FROM defaults WHERE id = 1 ORDER BY id;
 
+-- a default that runs code of a user is not asked
+CREATE FUNCTION hidden() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN 'hidden ' || current_setting('search_path'); END $$;
+CREATE TABLE asked (id int, a text DEFAULT hidden(), b text);
+SELECT migrate.sync_begin('asked', '{a}', 'b', 'a', 'b') > 0 AS made;
+INSERT INTO asked (id) VALUES (1);
+INSERT INTO asked (id, b) VALUES (2, 'b');
+TABLE asked ORDER BY id;
+
 -- other triggers come first
 CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.first = upper(NEW.first); RETURN NEW; END $$;
 CREATE TRIGGER shout BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION shout();

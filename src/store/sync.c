@@ -182,8 +182,8 @@ prune_use(Datum *values)
 /*
  * Note that a side of a pair is written by this session, unless that was noted
  * within a minute.  This is done in somebody's transaction, which must not wait or
- * fail for it: rows are added, and with isolation levels that fail where others
- * have changed something, without looking.
+ * fail for it: rows are added only, in SERIALIZABLE without looking at those of
+ * others, and old ones deleted in READ COMMITTED only.
  */
 void
 pgm_store_note_use(int64 pair, bool new_side)
@@ -201,7 +201,7 @@ pgm_store_note_use(int64 pair, bool new_side)
 
 	values[0] = Int64GetDatum(pair);
 	values[1] = CStringGetTextDatum(new_side ? "new" : "old");
-	values[2] = BoolGetDatum(IsolationUsesXactSnapshot());
+	values[2] = BoolGetDatum(IsolationIsSerializable());
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
 	if (SPI_processed > 0 && !IsolationUsesXactSnapshot())

@@ -110,7 +110,8 @@ find_column(Relation rel, const PgmPair *pair, const char *name)
 
 /*
  * Collect what the column has by default in a table and those it is a partition
- * of: an INSERT goes by the default of the one that it names.
+ * of: an INSERT goes by the default of the one that it names.  What cannot be told
+ * again, or only by running code of users, with whoever's settings, is not.
  */
 static void
 collect_defaults(Relation rel, const char *column, PgmSyncPair *pair)
@@ -131,8 +132,8 @@ collect_defaults(Relation rel, const char *column, PgmSyncPair *pair)
 		RelationClose(table);
 		if (expr == NULL)
 			continue;
-		if (contain_volatile_functions(expr))
-			pair->default_volatile = true;
+		if (contain_volatile_functions(expr) || pgm_sync_runs_users_code(expr))
+			pair->default_unknown = true;
 		else if (!list_member(pair->defaults, expr))
 			pair->defaults = lappend(pair->defaults, expression_planner((Expr *) expr));
 	}

@@ -222,13 +222,22 @@ users_code_walker(Node *node, void *context)
 }
 
 /*
+ * Does an expression run functions whose names are looked for when they run?
+ */
+bool
+pgm_sync_runs_users_code(Node *expr)
+{
+	return users_code_walker(expr, NULL);
+}
+
+/*
  * Those of these settings that the result of the expressions of a pair may depend
  * on, after they are planned.
  */
 List *
 pgm_sync_settings(List *settings, Node *up, Node *down)
 {
-	bool		users_code = users_code_walker(up, NULL) || users_code_walker(down, NULL);
+	bool		users_code = pgm_sync_runs_users_code(up) || pgm_sync_runs_users_code(down);
 	List	   *result = NIL;
 
 	if (!users_code && !contain_mutable_functions(up) && !contain_mutable_functions(down))

@@ -45,7 +45,7 @@ typedef struct PgmSyncPair
 	 * it: one of these expressions; or there is no telling.
 	 */
 	List	   *defaults;
-	bool		default_volatile;
+	bool		default_unknown;
 
 	TimestampTz noted[2];		/* when use of the old and new side was noted */
 } PgmSyncPair;
@@ -76,6 +76,7 @@ extern Node *pgm_sync_parse(Relation rel, const char *alias, const char *column,
 							const char *text);
 extern void pgm_sync_check(Relation rel, const char *what, const char *column, Node *expr);
 extern char *pgm_sync_deparse(Relation rel, Node *expr);
+extern bool pgm_sync_runs_users_code(Node *expr);
 extern List *pgm_sync_settings(List *settings, Node *up, Node *down);
 extern void pgm_sync_enter_owner(Relation rel, bool new_level, PgmSyncScope *scope);
 extern void pgm_sync_leave_owner(PgmSyncScope *scope);
@@ -83,6 +84,13 @@ extern void pgm_sync_leave_owner(PgmSyncScope *scope);
 /* cache.c */
 extern PgmSyncTable *pgm_sync_table(Relation rel, int64 sync);
 extern void pgm_sync_release(PgmSyncTable *table);
+
+/* check.c */
+extern PgmPair *pgm_sync_make_pair(Relation rel, List *source, const char *target,
+								   const char *up, const char *down, List **reads);
+extern int64 pgm_sync_check_others(Relation rel, const PgmPair *pair, List *reads,
+								   List *others);
+extern void pgm_sync_check_not_read(Relation rel, int64 number, const char *target);
 
 /* pair.c */
 extern int64 pgm_sync_number(Relation rel);

@@ -23,8 +23,9 @@
  *	what "up" gives			left as it is: the row is in step
  *	anything else			old := down, if the old column is null or what it
  *							has by default, so that it was not written; a
- *							default that is not the same each time counts as not
- *							written; else, or without down, it is left
+ *							value where the default cannot be told (not the same
+ *							each time, or by a function of a user's) counts as
+ *							not written; else, or without down, it is left
  *
  * So a row is in step if one side is what its expression makes of the other.  It
  * need not be true for both: "up" and "down" may lose something, and then the side
@@ -63,46 +64,12 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/relation.h"
-#include "sync/sync.h"
-
-typedef enum Action
-{
-	LEAVE, GO_UP, GO_DOWN
-} Action;
-
-/* A pair in a statement. */
-typedef struct PairState
-{
-	ExprState  *up;
-	ExprState  *down;
-	List	   *defaults;		/* of ExprState * */
-	bool		other_settings; /* than the session's */
-	bool		old_written;	/* in this row, by an UPDATE */
-	bool		target_written;
-	Action		action;
-} PairState;
-
-/* A statement that writes the table. */
-typedef struct Statement
-{
-	MemoryContext cxt;
-	PgmSyncTable *table;
-	PairState  *pairs;
-	bool		other_settings;
-	bool		update_known;
-	bool		update_matters; /* may touch columns of a pair */
-	ExprContext *econtext;
-	TupleTableSlot *row;		/* the new row as it is so far */
-	TupleTableSlot *work;		/* a copy of it that can be changed, or NULL */
-	int			current;		/* pair, for the error context */
-	Relation	rel;
-	MemoryContextCallback callback;
-} Statement;
+#include "sync/row.h"
 
 static void
 release_table(void *arg)
 {
-	pgm_sync_release(((Statement *) arg)->table);
+	pgm_sync_release(((PgmSyncStatement *) arg)->table);
 }
 
 static int64
@@ -118,11 +85,11 @@ sync_argument(const Trigger *trigger)
 /*
  * The state of the statement that fires the trigger, made for its first row.
  */
-static Statement *
+static PgmSyncStatement *
 begin_statement(FmgrInfo *flinfo, TriggerData *trigger)
 {
 	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
-	Statement  *statement = palloc0(sizeof(Statement));
+	PgmSyncStatement *statement = palloc0(sizeof(PgmSyncStatement));
 	PgmSyncTable *table;
 
 	statement->cxt = flinfo->fn_mcxt;
@@ -132,7 +99,7 @@ begin_statement(FmgrInfo *flinfo, TriggerData *trigger)
 	statement->callback.arg = statement;
 	MemoryContextRegisterResetCallback(statement->cxt, &statement->callback);
 
-	statement->pairs = palloc0(sizeof(PairState) * Max(table->npairs, 1));
+	statement->pairs = palloc0(sizeof(PgmSyncPairState) * Max(table->npairs, 1));
 	for (int i = 0; i < table->npairs; i++)
 	{
 		statement->pairs[i].other_settings = !pgm_guc_has_meaning(table->pairs[i].settings);
@@ -151,7 +118,7 @@ begin_statement(FmgrInfo *flinfo, TriggerData *trigger)
  * other triggers do before us.
  */
 static bool
-update_matters(Statement *statement, TriggerData *trigger)
+update_matters(PgmSyncStatement *statement, TriggerData *trigger)
 {
 	TriggerDesc *desc = trigger->tg_relation->trigdesc;
 	int			before = 0;
@@ -171,104 +138,10 @@ update_matters(Statement *statement, TriggerData *trigger)
 }
 
 /*
- * Are two values of a column identical?  Looks at what is stored out of line only
- * if it is stored in two places.
- */
-static bool
-same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool b_isnull)
-{
-	if (a_isnull || b_isnull)
-		return a_isnull && b_isnull;
-	if (att->attbyval || DatumGetPointer(a) == DatumGetPointer(b))
-		return a == b;
-	if (att->attlen == -1 && VARSIZE_ANY(a) == VARSIZE_ANY(b) &&
-		memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_ANY(a)) == 0)
-		return true;
-	return datum_image_eq(a, b, att->attbyval, att->attlen);
-}
-
-/* The same for a column that is deformed in both. */
-static bool
-same_in_slots(TupleTableSlot *a, TupleTableSlot *b, AttrNumber attno)
-{
-	int			i = attno - 1;
-
-	return same_value(TupleDescAttr(a->tts_tupleDescriptor, i), a->tts_values[i],
-					  a->tts_isnull[i], b->tts_values[i], b->tts_isnull[i]);
-}
-
-/* Is that the value of the column in the row as it is so far? */
-static bool
-is_in_row(Statement *statement, AttrNumber attno, Datum value, bool isnull)
-{
-	Form_pg_attribute att = TupleDescAttr(statement->row->tts_tupleDescriptor, attno - 1);
-	bool		row_isnull;
-	Datum		row_value = slot_getattr(statement->row, attno, &row_isnull);
-
-	return same_value(att, row_value, row_isnull, value, isnull);
-}
-
-/*
- * Evaluate an expression for the row as it is so far; "state" is set up at the
- * first time.  The result is good until the next row.
- */
-static Datum
-evaluate(Statement *statement, int pair, Expr *expr, ExprState **state, bool *isnull)
-{
-	statement->current = pair;
-	if (statement->pairs[pair].other_settings)
-		pgm_guc_restore_meaning(statement->table->pairs[pair].settings);
-	if (*state == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
-
-		*state = ExecInitExpr(expr, NULL);
-		MemoryContextSwitchTo(old);
-	}
-	statement->econtext->ecxt_scantuple = statement->row;
-	return ExecEvalExprSwitchContext(*state, statement->econtext, isnull);
-}
-
-/*
- * Set a column of the row; returns whether that changed it.
- */
-static bool
-set_column(Statement *statement, AttrNumber attno, Datum value, bool isnull)
-{
-	TupleTableSlot *row = statement->row;
-	TupleTableSlot *work = statement->work;
-
-	if (is_in_row(statement, attno, value, isnull))
-		return false;
-	if (work == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
-
-		work = MakeSingleTupleTableSlot(statement->table->desc, &TTSOpsVirtual);
-		statement->work = work;
-		MemoryContextSwitchTo(old);
-	}
-	if (row != work)
-	{
-		int			natts = row->tts_tupleDescriptor->natts;
-
-		slot_getallattrs(row);
-		ExecClearTuple(work);
-		memcpy(work->tts_values, row->tts_values, sizeof(Datum) * natts);
-		memcpy(work->tts_isnull, row->tts_isnull, sizeof(bool) * natts);
-		ExecStoreVirtualTuple(work);
-		statement->row = work;
-	}
-	work->tts_values[attno - 1] = value;
-	work->tts_isnull[attno - 1] = isnull;
-	return true;
-}
-
-/*
  * Decide by what an UPDATE did.  Returns whether there is anything to do.
  */
 static bool
-examine_update(Statement *statement, TupleTableSlot *before)
+examine_update(PgmSyncStatement *statement, TupleTableSlot *before)
 {
 	bool		any = false;
 
@@ -277,19 +150,19 @@ examine_update(Statement *statement, TupleTableSlot *before)
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
-		PairState  *state = &statement->pairs[i];
+		PgmSyncPairState *state = &statement->pairs[i];
 
 		state->old_written = false;
 		for (int k = 0; k < pair->ninputs && !state->old_written; k++)
-			state->old_written = !same_in_slots(before, statement->row, pair->inputs[k]);
-		state->target_written = !same_in_slots(before, statement->row, pair->target);
-		state->action = LEAVE;
+			state->old_written = !pgm_sync_same_in_slots(before, statement->row, pair->inputs[k]);
+		state->target_written = !pgm_sync_same_in_slots(before, statement->row, pair->target);
+		state->action = PGM_SYNC_LEAVE;
 		if (state->old_written && !state->target_written)
-			state->action = GO_UP;
+			state->action = PGM_SYNC_UP;
 		else if (!state->old_written && state->target_written && pair->down != NULL &&
 				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
-			state->action = GO_DOWN;
-		any |= state->action != LEAVE ||
+			state->action = PGM_SYNC_DOWN;
+		any |= state->action != PGM_SYNC_LEAVE ||
 			(state->old_written && pgm_sync_use_is_due(pair, false)) ||
 			(state->target_written && pgm_sync_use_is_due(pair, true));
 	}
@@ -298,29 +171,29 @@ examine_update(Statement *statement, TupleTableSlot *before)
 
 /* Is the new side what "up" makes of the old one? */
 static bool
-is_up(Statement *statement, int i)
+is_up(PgmSyncStatement *statement, int i)
 {
 	PgmSyncPair *pair = &statement->table->pairs[i];
 	bool		isnull;
-	Datum		value = evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
+	Datum		value = pgm_sync_evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
 
-	return is_in_row(statement, pair->target, value, isnull);
+	return pgm_sync_is_in_row(statement, pair->target, value, isnull);
 }
 
 /*
  * Can it be that an INSERT did not mention the old column?
  */
 static bool
-source_is_default(Statement *statement, int i)
+source_is_default(PgmSyncStatement *statement, int i)
 {
 	PgmSyncPair *pair = &statement->table->pairs[i];
-	PairState  *state = &statement->pairs[i];
+	PgmSyncPairState *state = &statement->pairs[i];
 	ListCell   *lc;
 	ListCell   *cell;
 	bool		isnull;
 
 	(void) slot_getattr(statement->row, pair->sources[0], &isnull);
-	if (isnull || pair->default_volatile)
+	if (isnull || pair->default_unknown)
 		return true;
 	if (state->defaults == NIL && pair->defaults != NIL)
 	{
@@ -332,10 +205,10 @@ source_is_default(Statement *statement, int i)
 	}
 	forboth(lc, pair->defaults, cell, state->defaults)
 	{
-		Datum		value = evaluate(statement, i, (Expr *) lfirst(lc),
-									 (ExprState **) &lfirst(cell), &isnull);
+		Datum		value = pgm_sync_evaluate(statement, i, (Expr *) lfirst(lc),
+											  (ExprState **) &lfirst(cell), &isnull);
 
-		if (is_in_row(statement, pair->sources[0], value, isnull))
+		if (pgm_sync_is_in_row(statement, pair->sources[0], value, isnull))
 			return true;
 	}
 	return false;
@@ -345,23 +218,23 @@ source_is_default(Statement *statement, int i)
  * Decide by what an INSERT wrote.
  */
 static void
-examine_insert(Statement *statement)
+examine_insert(PgmSyncStatement *statement)
 {
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
-		PairState  *state = &statement->pairs[i];
+		PgmSyncPairState *state = &statement->pairs[i];
 		bool		isnull;
 
 		(void) slot_getattr(statement->row, pair->target, &isnull);
 		state->target_written = !isnull;
-		state->action = LEAVE;
+		state->action = PGM_SYNC_LEAVE;
 		if (isnull)
-			state->action = GO_UP;
+			state->action = PGM_SYNC_UP;
 		else if (pair->down != NULL &&
 				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
 				 !is_up(statement, i) && source_is_default(statement, i))
-			state->action = GO_DOWN;
+			state->action = PGM_SYNC_DOWN;
 	}
 }
 
@@ -369,7 +242,7 @@ examine_insert(Statement *statement)
  * Did an INSERT write the old side, as far as can be told?
  */
 static bool
-inserts_source(Statement *statement, int i)
+inserts_source(PgmSyncStatement *statement, int i)
 {
 	PgmSyncPair *pair = &statement->table->pairs[i];
 	bool		isnull;
@@ -389,12 +262,12 @@ inserts_source(Statement *statement, int i)
  * Note which sides were written, where that is due.
  */
 static void
-note_use(Statement *statement, bool is_insert)
+note_use(PgmSyncStatement *statement, bool is_insert)
 {
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
-		PairState  *state = &statement->pairs[i];
+		PgmSyncPairState *state = &statement->pairs[i];
 
 		if (state->target_written && pgm_sync_use_is_due(pair, true))
 			pgm_sync_note_use(pair, true);
@@ -409,21 +282,21 @@ note_use(Statement *statement, bool is_insert)
  * follow, but for those that this "down" has read.
  */
 static void
-follow_source(Statement *statement, int from)
+follow_source(PgmSyncStatement *statement, int from)
 {
 	PgmSyncPair *written = &statement->table->pairs[from];
 
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
-		PairState  *state = &statement->pairs[i];
+		PgmSyncPairState *state = &statement->pairs[i];
 
 		if (i == from || state->target_written)
 			continue;
 		for (int k = 0; k < pair->ninputs; k++)
 		{
 			if (pair->inputs[k] == written->source)
-				state->action = bms_is_member(pair->target, written->down_reads) ? LEAVE : GO_UP;
+				state->action = bms_is_member(pair->target, written->down_reads) ? PGM_SYNC_LEAVE : PGM_SYNC_UP;
 		}
 	}
 }
@@ -447,7 +320,7 @@ is_filled(Relation rel)
  * Carry out what was decided.
  */
 static void
-carry_out(Statement *statement, bool filled)
+carry_out(PgmSyncStatement *statement, bool filled)
 {
 	PgmSyncTable *table = statement->table;
 	bool		isnull;
@@ -457,20 +330,20 @@ carry_out(Statement *statement, bool filled)
 	{
 		PgmSyncPair *pair = &table->pairs[i];
 
-		if (statement->pairs[i].action != GO_DOWN || (filled && is_up(statement, i)))
+		if (statement->pairs[i].action != PGM_SYNC_DOWN || (filled && is_up(statement, i)))
 			continue;
-		value = evaluate(statement, i, pair->down, &statement->pairs[i].down, &isnull);
-		if (set_column(statement, pair->source, value, isnull))
+		value = pgm_sync_evaluate(statement, i, pair->down, &statement->pairs[i].down, &isnull);
+		if (pgm_sync_set_column(statement, pair->source, value, isnull))
 			follow_source(statement, i);
 	}
 	for (int i = 0; i < table->npairs; i++)
 	{
 		PgmSyncPair *pair = &table->pairs[i];
 
-		if (statement->pairs[i].action != GO_UP)
+		if (statement->pairs[i].action != PGM_SYNC_UP)
 			continue;
-		value = evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
-		(void) set_column(statement, pair->target, value, isnull);
+		value = pgm_sync_evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
+		(void) pgm_sync_set_column(statement, pair->target, value, isnull);
 	}
 }
 
@@ -478,32 +351,18 @@ carry_out(Statement *statement, bool filled)
 static void
 sync_error(void *arg)
 {
-	Statement  *statement = (Statement *) arg;
+	PgmSyncStatement *statement = (PgmSyncStatement *) arg;
 
 	errcontext("keeping column \"%s\" of table \"%s\" in step",
 			   statement->table->pairs[statement->current].target_name,
 			   RelationGetRelationName(statement->rel));
 }
 
-/* The tuple that the changed row makes, in place of "tuple". */
-static HeapTuple
-form_tuple(Statement *statement, HeapTuple tuple)
-{
-	TupleTableSlot *work = statement->work;
-	HeapTuple	result = heap_form_tuple(work->tts_tupleDescriptor, work->tts_values,
-										 work->tts_isnull);
-
-	result->t_data->t_ctid = tuple->t_data->t_ctid;
-	result->t_self = tuple->t_self;
-	result->t_tableOid = tuple->t_tableOid;
-	return result;
-}
-
 /*
  * The row that is to be stored in place of "tuple", in the current context.
  */
 static HeapTuple
-sync_row(Statement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapTuple tuple)
+sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapTuple tuple)
 {
 	bool		is_insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
 	bool		filled;
@@ -530,7 +389,7 @@ sync_row(Statement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapT
 	carry_out(statement, filled);
 	pgm_sync_leave_owner(&scope);
 	error_context_stack = callback.previous;
-	return statement->row == slot ? tuple : form_tuple(statement, tuple);
+	return statement->row == slot ? tuple : pgm_sync_form_tuple(statement, tuple);
 }
 
 /*
@@ -540,7 +399,7 @@ Datum
 pgm_sync_fire(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Statement  *statement = (Statement *) fcinfo->flinfo->fn_extra;
+	PgmSyncStatement *statement = (PgmSyncStatement *) fcinfo->flinfo->fn_extra;
 	TupleTableSlot *slot;
 	HeapTuple	tuple;
 

@@ -1,6 +1,6 @@
 -- What the extension puts into the schema migrate, to the last column.
 BEGIN;
-SELECT plan(43);
+SELECT plan(46);
 
 SELECT has_schema('migrate');
 SELECT tables_are('migrate', ARRAY['migration', 'run', 'run_statement',
@@ -423,6 +423,48 @@ SELECT col_is_pk('migrate', 'backfill_bad_row', ARRAY['job_id', 'relid', 'mark']
 SELECT col_is_pk('migrate', 'backfill_minute', ARRAY['job_id', 'at'], 'key of backfill_minute');
 SELECT fk_ok('migrate', t, ARRAY['job_id'], 'migrate', 'backfill_job', ARRAY['id'], t || ' belongs to a job')
 FROM unnest(ARRAY['backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute']::name[]) t;
+
+SELECT results_eq($$EXECUTE columns_of('migrate.sync_pair')$$, ARRAY[
+'id bigint not null
+sync bigint not null
+relid oid not null
+relation text not null
+source text[] not null
+target text not null
+up text not null
+down text
+settings text[] not null
+created_by text not null
+created_by_oid oid not null
+created_in bigint not null
+database oid not null
+created_at timestamp with time zone not null
+job_id bigint'], 'columns of sync_pair');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.sync_use')$$, ARRAY[
+'pair_id bigint not null
+side text not null
+at timestamp with time zone not null
+username text not null
+application_name text not null'], 'columns of sync_use');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.expansion')$$, ARRAY[
+'id bigint
+relation text
+source text[]
+target text
+up text
+down text
+created_by text
+created_at timestamp with time zone
+job_id bigint
+fill text
+old_written_at timestamp with time zone
+old_written_by text
+old_written_from text
+new_written_at timestamp with time zone
+new_written_by text
+new_written_from text'], 'columns of expansion');
 
 SELECT is_empty($$
 	SELECT relname FROM pg_class WHERE relnamespace = 'migrate'::regnamespace AND relkind = 'v'
