@@ -26,6 +26,7 @@
 #include "api/run.h"
 #include "backfill/backfill.h"
 #include "base/args.h"
+#include "base/hold.h"
 #include "base/worker.h"
 
 /*
@@ -102,6 +103,13 @@ start_worker(const PgmOnlineRun *run)
 static void
 go_on(PgmOnlineRun *run, PgmUndo undo, const char *reason)
 {
+	if (undo != PGM_UNDO_NOTHING && run->statement == 0)
+	{
+		/* it has not done anything, and may have to wait until it could */
+		pgm_store_set_run_state(run->id, PGM_JOB_CANCELLED, PGM_UNDO_NOTHING, reason);
+		pgm_worker_stop_run_at_commit(run->id);
+		return;
+	}
 	pgm_store_clear_run_starts(run->id);
 	pgm_store_set_run_state(run->id, PGM_JOB_QUEUED, undo, reason);
 	pgm_worker_stop_run_at_commit(run->id);
@@ -264,6 +272,8 @@ pgm_run_close(PgmOnlineRun *run, bool applied)
 
 	if (run->state == PGM_JOB_QUEUED || run->state == PGM_JOB_RUNNING)
 		report_state(run, "resolve", "Use migrate.pause() first.");
+	/* its worker stops, but may not have done so yet */
+	pgm_hold_run_in_transaction(run->id);
 	if (job != NULL && job->state < PGM_JOB_DONE)
 	{
 		pgm_store_set_job_state(job->id, PGM_JOB_CANCELLED, "its run is resolved");

@@ -149,15 +149,12 @@ batch_failed(void *arg, double lost_ms)
 }
 
 /*
- * Have it recorded that the job at hand has failed, with the error that is being
- * thrown.  The others are as if they had not been run.
+ * Have it recorded that the job at hand has failed with an error.  The others are as if they had not been run.
  */
 static void
-record_failure(const Batch *batch)
+record_failure(const Batch *batch, const ErrorData *error)
 {
 	const PgmJob *job = batch->current;
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	ErrorData  *error = CopyErrorData();
 	PgmRun		run = {0};
 
 	if (pgm_record_failures && job != NULL && batch->checksum[0] != '\0')
@@ -176,8 +173,6 @@ record_failure(const Batch *batch)
 			ereport(LOG,
 					(errmsg("a run that has failed is not recorded, since no background worker can be started")));
 	}
-	FreeErrorData(error);
-	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -188,6 +183,7 @@ void
 pgm_atomic_run(List *jobs, int64 waited_ms)
 {
 	Batch		batch = {.jobs = jobs};
+	ErrorData  *error;
 
 	if (jobs == NIL)
 		return;
@@ -202,8 +198,20 @@ pgm_atomic_run(List *jobs, int64 waited_ms)
 	PG_CATCH();
 	{
 		pgm_extension_set_running(false);
-		record_failure(&batch);
-		PG_RE_THROW();
+		MemoryContextSwitchTo(TopTransactionContext);
+		error = CopyErrorData();
+		FlushErrorState();
+		PG_TRY();
+		{
+			record_failure(&batch, error);
+		}
+		PG_CATCH();
+		{
+			/* what matters is why the run has failed */
+			FlushErrorState();
+		}
+		PG_END_TRY();
+		ReThrowError(error);
 	}
 	PG_END_TRY();
 	pgm_extension_set_running(false);

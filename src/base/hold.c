@@ -190,6 +190,27 @@ pgm_hold_run(int64 run)
 }
 
 /*
+ * The same to the end of the transaction, after waiting for whoever has it.
+ */
+void
+pgm_hold_run_in_transaction(int64 run)
+{
+	LOCKTAG		tag;
+
+	set_run_tag(&tag, run);
+	(void) LockAcquire(&tag, ExclusiveLock, !session_lock, !dont_wait);
+}
+
+void
+pgm_hold_release_run(int64 run)
+{
+	LOCKTAG		tag;
+
+	set_run_tag(&tag, run);
+	LockRelease(&tag, ExclusiveLock, session_lock);
+}
+
+/*
  * The process that works on a run, 0 if there is none.
  */
 int

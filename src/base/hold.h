@@ -31,6 +31,8 @@ extern void pgm_hold_release_slot(int slot);
 extern int	pgm_hold_free_slots(int slots);
 
 extern bool pgm_hold_run(int64 run);
+extern void pgm_hold_run_in_transaction(int64 run);
+extern void pgm_hold_release_run(int64 run);
 extern int	pgm_hold_run_pid(int64 run);
 
 #endif							/* PGM_HOLD_H */

@@ -301,6 +301,7 @@ pgm_lock_watch_begin(int interval_ms)
 	if (watch_timeout == MAX_TIMEOUTS)
 		watch_timeout = RegisterTimeout(USER_TIMEOUT, watch_handler);
 	watch_seen = false;
+	refused_mode = NoLock;
 	enable_timeout_every(watch_timeout,
 						 TimestampTzPlusMilliseconds(GetCurrentTimestamp(), interval_ms),
 						 interval_ms);

@@ -32,7 +32,7 @@ static const char *const end_sql =
 " AND (a.backend_type = 'autovacuum worker' OR ($2 > 0 AND a.state LIKE 'idle in transaction%'"
 "  AND extract(epoch FROM clock_timestamp() - a.state_change) * 1000 >= $2))"
 " AND (me.rolsuper OR (NOT coalesce((SELECT o.rolsuper FROM pg_roles o WHERE o.oid = a.usesysid), true)"
-"  AND (pg_has_role(a.usesysid, 'MEMBER') OR pg_has_role('pg_signal_backend', 'MEMBER'))))";
+"  AND (pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))))";
 
 /*
  * End who is in the way of the lock that was refused last, as far as the settings

@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "backfill/window.h"
+#include "base/extension.h"
 #include "base/guc.h"
 #include "base/lock.h"
 #include "base/worker.h"
@@ -41,9 +42,28 @@
 #define BATCH_MS	20
 
 /*
- * What builds an index stands in line behind nobody for whom others would have to
- * wait, and would leave half of it if it gave up.  Other commands may take strong
- * locks.
+ * Does a command take weak locks only, and would it leave half of its work if it
+ * gave up waiting?
+ */
+static bool
+may_stand_in_line(Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_IndexStmt:
+		case T_DropStmt:
+			return true;
+		case T_ReindexStmt:
+			return pgm_classify_option(((ReindexStmt *) stmt)->params, "concurrently", false);
+		case T_VacuumStmt:
+			return !pgm_classify_option(((VacuumStmt *) stmt)->options, "full", false);
+		default:
+			return false;
+	}
+}
+
+/*
+ * Have the worker run a command when this transaction is committed.
  */
 static void
 leave_to_worker(PgmRunner *runner, const char *command)
@@ -51,7 +71,7 @@ leave_to_worker(PgmRunner *runner, const char *command)
 	PgmStatement *statement;
 
 	(void) pgm_online_script_of(runner->script, command, 0, 0, &statement);
-	runner->lock_timeout_ms = IsA(statement->raw->stmt, AlterTableStmt) ? pgm_lock_timeout : 0;
+	runner->lock_timeout_ms = may_stand_in_line(statement->raw->stmt) ? 0 : pgm_lock_timeout;
 	runner->command = pstrdup(command);
 	runner->next = PGM_RUN_COMMAND;
 	runner->wal_before = pgWalUsage.wal_bytes;
@@ -111,7 +131,16 @@ run_statement(PgmRunner *runner, const PgmScript *script, const PgmStatement *st
 	execution->confined = runner->confined;
 	pgm_execute_limit_lock_wait();
 	pgm_lock_watch_begin(pgm_attempt_watch_interval());
-	pgm_execute_statement(execution, PGM_PART_UP, statement);
+	pgm_extension_set_running(true);
+	PG_TRY();
+	{
+		pgm_execute_statement(execution, PGM_PART_UP, statement);
+	}
+	PG_FINALLY();
+	{
+		pgm_extension_set_running(false);
+	}
+	PG_END_TRY();
 	pgm_lock_watch_end();
 	AtEOXact_GUC(true, guc_level);
 }
@@ -160,9 +189,14 @@ submit_backfill(PgmRunner *runner)
 	const bool	read_only = true;
 	const bool	for_update = true;
 	const long	one_row = 1;
+	PgmOnlineRun *run;
 	PgmJob	   *job;
 	bool		isnull;
 
+	/* a pause() that has been would not see the backfill */
+	run = pgm_store_fetch_online_run(runner->id, for_update);
+	if (run == NULL || run->state != PGM_JOB_RUNNING || run->undo != PGM_UNDO_NOTHING)
+		return;
 	SPI_connect();
 	if (SPI_execute(step->sql, !read_only, one_row) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "a step has not submitted its backfill: %s", step->sql);

@@ -123,7 +123,7 @@ pgm_runner_failed(PgmRunner *runner)
 	if (run->state == PGM_JOB_QUEUED)
 	{
 		/* cancelled or resumed meanwhile, which ends the statement too */
-		pgm_store_set_run_state(runner->id, PGM_JOB_RUNNING, run->undo, run->reason);
+		pgm_store_set_run_running(runner->id);
 		runner->next = PGM_RUN_AGAIN;
 	}
 	else if (may_pass(runner))

@@ -61,7 +61,8 @@ typedef struct PgmRunner
 	bool		undoes;			/* does it undo the step? */
 	int			wait_ms;		/* of PGM_RUN_WAIT */
 
-	bool		settled;		/* has the session what the script has set? */
+	bool		settles;		/* does this transaction settle the session? */
+	bool		settled;		/* has it what the script has set? */
 	int			failures;		/* in a row */
 	bool		has_waited;		/* is it known to have come to a safe place? */
 	int64		wal_before;		/* of the command */

@@ -146,15 +146,16 @@ finish(PgmRunner *runner)
 	const bool	for_update = true;
 	PgmOnlineRun *run;
 
-	(void) pgm_extension_lock();
-	run = pgm_store_fetch_online_run(runner->id, for_update);
-	if (run == NULL || (run->state != PGM_JOB_QUEUED && run->state != PGM_JOB_RUNNING))
-	{
-		runner->next = PGM_RUN_STOPPED;
-		return;
-	}
 	if (pgm_verify_on_apply)
 		look(runner, PGM_PART_VERIFY);
+	(void) pgm_extension_lock();
+	run = pgm_store_fetch_online_run(runner->id, for_update);
+	runner->next = PGM_RUN_AGAIN;
+	if (run == NULL || run->undo != PGM_UNDO_NOTHING ||
+		(run->state != PGM_JOB_QUEUED && run->state != PGM_JOB_RUNNING))
+		return;
+	/* who waits for it goes on at once */
+	ForceSyncCommit();
 	pgm_store_set_state(run->migration, PGM_STATE_APPLIED, run->id);
 	pgm_store_add_run_statements(run->id);
 	pgm_store_set_run_state(run->id, PGM_JOB_DONE, PGM_UNDO_NOTHING, "");
@@ -167,7 +168,9 @@ finish(PgmRunner *runner)
 static void
 undo_next(PgmRunner *runner)
 {
+	const bool	for_update = true;
 	const PgmOnlineRun *run = runner->run;
+	const PgmOnlineRun *latest;
 
 	if (run->undo == PGM_UNDO_ALL)
 		runner->step = pgm_store_fetch_last_step(run->id, 0);
@@ -178,6 +181,11 @@ undo_next(PgmRunner *runner)
 		pgm_act_undo(runner);
 		return;
 	}
+	runner->next = PGM_RUN_AGAIN;
+	latest = pgm_store_fetch_online_run(run->id, for_update);
+	if (latest == NULL || latest->undo != run->undo)
+		return;
+	ForceSyncCommit();
 	pgm_store_set_run_state(run->id, PGM_JOB_CANCELLED, PGM_UNDO_NOTHING, run->reason);
 	runner->next = PGM_RUN_ENDED;
 }
@@ -198,7 +206,7 @@ settle(PgmRunner *runner)
 		foreach(lc, pgm_store_fetch_commands(runner->id, list_make2("SET", "RESET")))
 			pgm_act_again(runner, (char *) lfirst(lc));
 	}
-	runner->settled = true;
+	runner->settles = true;
 	runner->next = PGM_RUN_AGAIN;
 }
 
@@ -214,13 +222,12 @@ pgm_runner_step(PgmRunner *runner)
 	runner->step = NULL;
 	runner->script = NULL;
 	runner->run = NULL;
-	runner->tidies = runner->undoes = false;
+	runner->tidies = runner->undoes = runner->settles = false;
 	runner->next = PGM_RUN_STOPPED;
 	if (pgm_extension_share() && load(runner))
 	{
 		if (runner->run->state == PGM_JOB_QUEUED)
-			pgm_store_set_run_state(runner->id, PGM_JOB_RUNNING, runner->run->undo,
-									runner->run->reason);
+			pgm_store_set_run_running(runner->id);
 		if (!runner->settled)
 			settle(runner);
 		else if (runner->run->undo != PGM_UNDO_NOTHING)

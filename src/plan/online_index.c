@@ -183,6 +183,31 @@ is_catalog_schema(const char *name)
 		IsToastNamespace(get_namespace_oid(name, true));
 }
 
+static bool
+is_partitioned(Oid relid)
+{
+	return OidIsValid(relid) && (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ||
+								 get_rel_relkind(relid) == RELKIND_PARTITIONED_INDEX);
+}
+
+/*
+ * REINDEX of a partitioned table or index, one by one: the server would lock all
+ * partitions first.  "command" is all before the name.
+ */
+static void
+rebuild_partitions(List **steps, Oid relid, const char *command)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION ||
+			get_rel_relkind(lfirst_oid(lc)) == RELKIND_INDEX)
+			pgm_online_add(steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
+						   psprintf("%s CONCURRENTLY %s", command, pgm_relation_name(lfirst_oid(lc))));
+	}
+}
+
 /*
  * REINDEX of all but databases, which is too much for one step, and catalogs.
  */
@@ -201,18 +226,19 @@ pgm_online_reindex(const PgmScript *script, const PgmStatement *statement)
 	int			word;
 	List	   *steps = NIL;
 
-	if (stmt->kind > REINDEX_OBJECT_SCHEMA ||
-		pgm_classify_option_is_given(stmt->params, "concurrently") ||
+	word = stmt->kind > REINDEX_OBJECT_SCHEMA ? -1 : pgm_pieces_find(pieces, 1, words[stmt->kind]);
+	if (word < 0 || (pgm_classify_option_is_given(stmt->params, "concurrently") &&
+					 !(is_partitioned(relid) && pgm_pieces_match(pieces, word + 1, "concurrently"))) ||
 		(stmt->relation != NULL && (!OidIsValid(relid) || IsCatalogRelationOid(relid))) ||
 		(stmt->kind == REINDEX_OBJECT_SCHEMA && is_catalog_schema(stmt->name)) ||
 		(stmt->kind == REINDEX_OBJECT_INDEX && how_rebuilt(relid) == REBUILD_STOPPING))
 		return NIL;
-	word = pgm_pieces_find(pieces, 1, words[stmt->kind]);
-	if (word < 0)
-		return NIL;
-	pgm_online_add(&steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
-				   psprintf("%s CONCURRENTLY %s", pgm_pieces_text(pieces, 0, word + 1),
-							pgm_pieces_text(pieces, word + 1, pieces->count)));
+	if (is_partitioned(relid))
+		rebuild_partitions(&steps, relid, pgm_pieces_text(pieces, 0, word + 1));
+	else
+		pgm_online_add(&steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
+					   psprintf("%s CONCURRENTLY %s", pgm_pieces_text(pieces, 0, word + 1),
+								pgm_pieces_text(pieces, word + 1, pieces->count)));
 	if (stmt->kind == REINDEX_OBJECT_TABLE)
 		rebuild_rest(&steps, relid);
 	return steps;

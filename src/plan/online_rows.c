@@ -64,7 +64,7 @@ estimate_rows(void *arg)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgm_probe_enter_owner(&rights, pgm_relation_owner(estimate->relid));
-	queries = pg_analyze_and_rewrite_fixedparams(estimate->statement->raw,
+	queries = pg_analyze_and_rewrite_fixedparams(copyObject(estimate->statement->raw),
 												 estimate->statement->source, NULL, 0, NULL);
 	if (list_length(queries) == 1)
 	{

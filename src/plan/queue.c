@@ -16,6 +16,7 @@
 #include "base/guc.h"
 #include "base/rights.h"
 #include "plan/plan.h"
+#include "store/online.h"
 
 /*
  * All migrations, ranked.
@@ -211,6 +212,14 @@ pgm_queue_check_undo(List *nodes)
 		{
 			PgmNode    *dependent = (PgmNode *) lfirst(ld);
 
+			if (pgm_store_find_open_run(dependent->migration->name) != 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_IN_USE),
+						 errmsg("cannot roll back migration \"%s\" because \"%s\" requires it",
+								node->migration->name, dependent->migration->name),
+						 errdetail("Migration \"%s\" has a run that has not ended.",
+								   dependent->migration->name),
+						 errhint("End it with migrate.cancel() or migrate.rollback() first.")));
 			if (dependent->applied)
 				ereport(ERROR,
 						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),

@@ -293,6 +293,25 @@ pgm_store_fail_run(int64 id, PgmUndo undo, const char *sqlstate, const char *err
 }
 
 /*
+ * A run that is to go on does.
+ */
+void
+pgm_store_set_run_running(int64 id)
+{
+	static PgmQuery query = {
+		"UPDATE migrate.online_run SET state = 'running' WHERE run_id = $1 AND state = 'queued'",
+		SPI_OK_UPDATE, 1, {INT8OID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(id);
+	pgm_query_begin(&scope);
+	pgm_query_run(&query, values, NULL);
+	pgm_query_end(&scope);
+}
+
+/*
  * Say what a run waits for; "" if it does not.
  */
 void

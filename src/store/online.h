@@ -82,6 +82,7 @@ extern int64 pgm_store_find_open_run(const char *migration);
 extern int64 pgm_store_find_last_run(const char *migration);
 extern void pgm_store_set_run_state(int64 id, PgmJobState state, PgmUndo undo, const char *reason);
 extern void pgm_store_fail_run(int64 id, PgmUndo undo, const char *sqlstate, const char *error);
+extern void pgm_store_set_run_running(int64 id);
 extern void pgm_store_set_run_reason(int64 id, const char *reason);
 extern int	pgm_store_begin_run(int64 id);
 extern void pgm_store_clear_run_starts(int64 id);

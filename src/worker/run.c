@@ -30,9 +30,11 @@
 #include "base/extension.h"
 #include "base/guc.h"
 #include "base/hold.h"
+#include "base/lock.h"
 #include "base/shared.h"
 #include "base/wait.h"
 #include "base/worker.h"
+#include "exec/exec.h"
 #include "online/online.h"
 #include "worker/worker.h"
 
@@ -60,7 +62,7 @@ run_aside(RunWorker *w, PgmTransactionBody body)
 {
 	for (int failures = 1;; failures++)
 	{
-		ErrorData  *error = pgm_session_run(body, w, w->cxt);
+		ErrorData  *error = pgm_session_run_untimed(body, w, w->cxt);
 
 		if (error == NULL)
 			return;
@@ -198,7 +200,9 @@ work(RunWorker *w)
 		int			lock_timeout = LockTimeout;
 
 		pgm_session_limit_locks(runner->lock_timeout_ms);
+		pgm_lock_watch_begin(pgm_attempt_watch_interval());
 		error = pgm_session_execute(runner->command, w->cxt);
+		pgm_lock_watch_end();
 		pgm_session_limit_locks(lock_timeout);
 		if (error == NULL)
 		{
@@ -213,6 +217,8 @@ work(RunWorker *w)
 		recover(w, error, INSTR_TIME_GET_MILLISEC(end));
 		return;
 	}
+	if (runner->settles)
+		runner->settled = true;
 	if (runner->next != PGM_RUN_WAIT)
 		runner->failures = 0;
 	if (!w->cleared && runner->next == PGM_RUN_AGAIN && runner->step != NULL && !runner->tidies)
@@ -234,8 +240,12 @@ pgmigrate_run_main(Datum arg)
 	const PgmWorkerArgs *args = pgm_worker_args();
 	RunWorker  *w = MemoryContextAllocZero(TopMemoryContext, sizeof(RunWorker));
 
-	before_shmem_exit(end_at_exit, (Datum) 0);
+	/*
+	 * after the connection, or one that is refused would be tried at once
+	 * again
+	 */
 	pgm_session_begin(args->database, args->role, args->pinned);
+	before_shmem_exit(end_at_exit, (Datum) 0);
 	pgm_session_be_run();
 	w->cxt = AllocSetContextCreate(TopMemoryContext, "pgmigrate run", ALLOCSET_DEFAULT_SIZES);
 	w->runner.cxt = AllocSetContextCreate(w->cxt, "pgmigrate step", ALLOCSET_DEFAULT_SIZES);
@@ -262,6 +272,8 @@ pgmigrate_run_main(Datum arg)
 	}
 	ereport(LOG, (errmsg("%s: %s", w->label,
 						 w->runner.next == PGM_RUN_ENDED ? "ends" : "stops")));
+	/* who was told to go on with the run may have found it taken, and left */
+	pgm_hold_release_run(w->runner.id);
 	run_aside(w, pgm_dispatch);
 	proc_exit(0);
 }

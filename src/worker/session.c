@@ -104,12 +104,16 @@ become_role(void *arg)
 void
 pgm_session_be_run(void)
 {
+	const bool	missing_ok = true;
 	Oid			role = pinned_role;
 	ErrorData  *error;
 
 	set_option("statement_timeout", "0");
 	set_option("lock_timeout", "0");
 	set_option("idle_in_transaction_session_timeout", "0");
+	/* from 17 on */
+	if (GetConfigOption("transaction_timeout", missing_ok, false) != NULL)
+		set_option("transaction_timeout", "0");
 	if (!OidIsValid(role))
 		return;
 
@@ -148,7 +152,7 @@ pgm_session_reload(void)
 }
 
 static void
-begin_transaction(bool snapshot)
+begin_transaction(bool snapshot, bool timed)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -160,10 +164,17 @@ begin_transaction(bool snapshot)
 					 errmsg("role with OID %u does not exist any more", pinned_role)));
 		SetUserIdAndSecContext(pinned_role, SECURITY_LOCAL_USERID_CHANGE);
 	}
+
+	/*
+	 * whatever a script has set for transactions to come: to it, this is the
+	 * same one
+	 */
+	XactReadOnly = false;
+	XactIsoLevel = XACT_READ_COMMITTED;
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	/* the server arms it for clients only */
-	if (StatementTimeout > 0)
+	if (timed && StatementTimeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 }
 
@@ -206,7 +217,7 @@ clean_up(MemoryContext cxt)
  * and the error returned, in the context given; else NULL.
  */
 static ErrorData *
-run(PgmTransactionBody body, void *arg, MemoryContext cxt, bool snapshot)
+run(PgmTransactionBody body, void *arg, MemoryContext cxt, bool snapshot, bool timed)
 {
 	ErrorData  *volatile error = NULL;
 
@@ -215,7 +226,7 @@ run(PgmTransactionBody body, void *arg, MemoryContext cxt, bool snapshot)
 		/* a cancel that came while no query ran was for one that has ended */
 		QueryCancelPending = false;
 		RESUME_CANCEL_INTERRUPTS();
-		begin_transaction(snapshot);
+		begin_transaction(snapshot, timed);
 		body(arg);
 		commit_transaction(snapshot);
 		HOLD_CANCEL_INTERRUPTS();
@@ -234,8 +245,21 @@ ErrorData *
 pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt)
 {
 	const bool	snapshot = true;
+	const bool	timed = true;
 
-	return run(body, arg, cxt, snapshot);
+	return run(body, arg, cxt, snapshot, timed);
+}
+
+/*
+ * The same without a limit of time, for what only keeps the record.
+ */
+ErrorData *
+pgm_session_run_untimed(PgmTransactionBody body, void *arg, MemoryContext cxt)
+{
+	const bool	snapshot = true;
+	const bool	timed = true;
+
+	return run(body, arg, cxt, snapshot, !timed);
 }
 
 /*
@@ -245,8 +269,9 @@ ErrorData *
 pgm_session_run_bare(PgmTransactionBody body, void *arg, MemoryContext cxt)
 {
 	const bool	snapshot = true;
+	const bool	timed = true;
 
-	return run(body, arg, cxt, !snapshot);
+	return run(body, arg, cxt, !snapshot, timed);
 }
 
 /*
@@ -295,7 +320,7 @@ pgm_session_execute(const char *sql, MemoryContext cxt)
 
 	PG_TRY();
 	{
-		QueryCancelPending = false;
+		/* a cancel that came since the last transaction is for this */
 		RESUME_CANCEL_INTERRUPTS();
 		execute_command(MemoryContextStrdup(command_cxt, sql), command_cxt);
 		HOLD_CANCEL_INTERRUPTS();

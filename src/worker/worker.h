@@ -22,6 +22,7 @@ extern void pgm_session_be_nice(void);
 extern void pgm_session_be_run(void);
 extern void pgm_session_limit_locks(int ms);
 extern ErrorData *pgm_session_run(PgmTransactionBody body, void *arg, MemoryContext cxt);
+extern ErrorData *pgm_session_run_untimed(PgmTransactionBody body, void *arg, MemoryContext cxt);
 extern ErrorData *pgm_session_run_bare(PgmTransactionBody body, void *arg, MemoryContext cxt);
 extern ErrorData *pgm_session_execute(const char *sql, MemoryContext cxt);
 
