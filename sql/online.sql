@@ -61,6 +61,12 @@ SELECT kind, state FROM steps WHERE migration = 'sets';
 SHOW search_path;
 SELECT to_regclass('by_path'), to_regclass('by_name');
 
+-- conditions that the server's parser changes as it reads them
+SELECT migrate.register('nulls', 'UPDATE users SET last_name = upper(last_name) WHERE age IS NOT NULL AND (id > 0) IS TRUE');
+SELECT migrate.apply('nulls');
+CALL migrate.wait('nulls');
+SELECT count(*) FROM users WHERE last_name LIKE 'L%';
+
 -- what depends on it is left to workers too, in order
 SELECT migrate.register('chain-1', 'CREATE INDEX CONCURRENTLY chain_idx ON orders (note)');
 SELECT migrate.register('chain-2', E'-- migrate:requires chain-1\nALTER INDEX chain_idx RENAME TO chained_idx');
@@ -134,6 +140,20 @@ SELECT migrate.rollback('lost');
 SELECT migrate.resolve('lost', 'applied', 'checked by hand');
 SELECT name, state FROM migrate.status() WHERE name = 'lost';
 SELECT * FROM runs WHERE migration = 'lost';
+
+-- what a run needs stays
+SELECT migrate.register('base-1', E'CREATE TABLE based (a int)\n-- migrate:down\nDROP TABLE based');
+SELECT migrate.apply('base-1');
+SELECT migrate.register('base-2', E'-- migrate:requires base-1\n-- migrate:up mode:online\nALTER TABLE based ADD COLUMN b int; UPDATE based SET b = 1; INSERT INTO based VALUES (1); SELECT 1 / 0');
+SELECT migrate.apply('base-2');
+CALL migrate.wait('base-2');
+SELECT migrate.rollback('base-1');
+SELECT number, kind, state, undo FROM steps WHERE migration = 'base-2';
+SELECT migrate.cancel('base-2');
+\set VERBOSITY terse
+CALL migrate.wait('base-2');
+\set VERBOSITY default
+SELECT migrate.rollback('base-1');
 
 -- check and verify
 SELECT migrate.register('check', E'-- migrate:up\nCREATE INDEX CONCURRENTLY checked_idx ON orders (note)\n-- migrate:check\nSELECT false');
