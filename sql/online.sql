@@ -142,7 +142,7 @@ SELECT name, state FROM migrate.status() WHERE name = 'lost';
 SELECT * FROM runs WHERE migration = 'lost';
 
 -- what a run needs stays
-SELECT migrate.register('base-1', E'CREATE TABLE based (a int)\n-- migrate:down\nDROP TABLE based');
+SELECT migrate.register('base-1', E'-- migrate:up\nCREATE TABLE based (a int)\n-- migrate:down\nDROP TABLE based');
 SELECT migrate.apply('base-1');
 SELECT migrate.register('base-2', E'-- migrate:requires base-1\n-- migrate:up mode:online\nALTER TABLE based ADD COLUMN b int; UPDATE based SET b = 1; INSERT INTO based VALUES (1); SELECT 1 / 0');
 SELECT migrate.apply('base-2');
