@@ -176,6 +176,23 @@ record_failure(const Batch *batch, const ErrorData *error)
 }
 
 /*
+ * The same, whatever happens: what matters is why the run has failed.
+ */
+static void
+try_to_record(const Batch *batch, const ErrorData *error)
+{
+	PG_TRY();
+	{
+		record_failure(batch, error);
+	}
+	PG_CATCH();
+	{
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
+/*
  * Run jobs in order, all of them or none, and record them.  waited_ms is what
  * the call has waited for locks already.
  */
@@ -201,16 +218,7 @@ pgm_atomic_run(List *jobs, int64 waited_ms)
 		MemoryContextSwitchTo(TopTransactionContext);
 		error = CopyErrorData();
 		FlushErrorState();
-		PG_TRY();
-		{
-			record_failure(&batch, error);
-		}
-		PG_CATCH();
-		{
-			/* what matters is why the run has failed */
-			FlushErrorState();
-		}
-		PG_END_TRY();
+		try_to_record(&batch, error);
 		ReThrowError(error);
 	}
 	PG_END_TRY();

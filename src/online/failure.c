@@ -67,13 +67,16 @@ describe(const ErrorData *error)
 static void
 try_again(PgmRunner *runner)
 {
-	pgm_attempt_name_blockers(runner->error);
+	/* what is added to it lives no longer than this transaction */
+	ErrorData	error = *runner->error;
+
+	pgm_attempt_name_blockers(&error);
 	if (pgm_cancel_blockers && runner->failures > PATIENCE &&
 		runner->error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		pgm_unblock(pgm_cancel_idle_after);
 	if (runner->step != NULL)
 		pgm_store_add_step_try(runner->id, runner->step->number, runner->lost_ms);
-	pgm_store_set_run_reason(runner->id, psprintf("tries again: %s", describe(runner->error)));
+	pgm_store_set_run_reason(runner->id, psprintf("tries again: %s", describe(&error)));
 	if (!runner->has_waited)
 		pgm_store_clear_run_starts(runner->id);
 	runner->has_waited = true;

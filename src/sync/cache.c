@@ -40,10 +40,23 @@ typedef struct CacheEntry
 static HTAB *cache = NULL;
 
 static void
+drop_if_unused(PgmSyncTable *table)
+{
+	if (!table->current && table->users == 0)
+		MemoryContextDelete(table->cxt);
+}
+
+/* Who uses the table drops it then. */
+static void
 invalidate(CacheEntry *entry)
 {
-	if (entry->table != NULL)
-		entry->table->current = false;
+	PgmSyncTable *table = entry->table;
+
+	if (table == NULL)
+		return;
+	entry->table = NULL;
+	table->current = false;
+	drop_if_unused(table);
 }
 
 static void
@@ -255,13 +268,6 @@ prepare(Relation rel, int64 sync)
 	return table;
 }
 
-static void
-drop_if_unused(PgmSyncTable *table)
-{
-	if (!table->current && table->users == 0)
-		MemoryContextDelete(table->cxt);
-}
-
 /*
  * The pairs with this number, as they are for a table whose trigger has it.  To be
  * given back with pgm_sync_release().
@@ -286,11 +292,8 @@ pgm_sync_table(Relation rel, int64 sync)
 	/* preparing them may come here again, and invalidate what is there */
 	table = prepare(rel, sync);
 	entry = hash_search(cache, &relid, HASH_ENTER, &found);
-	if (found && entry->table != NULL)
-	{
-		entry->table->current = false;
-		drop_if_unused(entry->table);
-	}
+	if (found)
+		invalidate(entry);
 	MemoryContextSetParent(table->cxt, CacheMemoryContext);
 	entry->table = table;
 	table->users++;
