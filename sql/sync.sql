@@ -207,5 +207,19 @@ ROLLBACK;
 INSERT INTO users (id, age) VALUES (101, '101');
 SELECT age_new FROM users WHERE id = 101;
 
+
+-- what is prepared for a table may change while a statement uses it
+CREATE TABLE disturbed (id int, age text, age_new int);
+SELECT migrate.sync_begin('disturbed', '{age}', 'age_new', 'age::int') > 0 AS begun;
+CREATE FUNCTION other() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION disturb(i int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE OR REPLACE FUNCTION other() RETURNS int LANGUAGE sql AS %L', 'SELECT ' || i);
+	RETURN i;
+END $$;
+INSERT INTO disturbed (id, age) SELECT disturb(g), g::text FROM generate_series(1, 5) g;
+INSERT INTO disturbed (id, age) SELECT disturb(g), g::text FROM generate_series(6, 10) g;
+SELECT count(*) FROM disturbed WHERE age_new = id;
+
 DROP SCHEMA sy CASCADE;
 DROP EXTENSION pgmigrate;
