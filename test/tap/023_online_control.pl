@@ -30,7 +30,8 @@ sub reason_of
 	my ($name) = @_;
 	my $reason = '';
 
-	poll(sub { $reason = (run_row($node, $name))[5] // ''; $reason ne '' }, 20);
+	# it may be that no worker has begun yet
+	poll(sub { $reason = (run_row($node, $name))[5] // ''; $reason ne '' && $reason ne 'waits for a worker' }, 20);
 	return $reason;
 }
 
