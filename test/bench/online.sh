@@ -7,7 +7,9 @@
 # The application is pgbench with transactions of its own on both tables, held to
 # SHARE percent of what the machine can do alone.  What pgbench logs as the time
 # of a transaction counts from when it was due, so what stood in line behind a
-# stall is in it.  An error ends a client of pgbench, so that is counted too.
+# stall is in it, and behind a disk that is busy.  How long a transaction was
+# held up itself is that less the time before it began.  An error ends a client of
+# pgbench, so that is counted too.
 #
 # ROWS         users; there are twice as many orders
 # RUNS         rounds
@@ -133,10 +135,10 @@ run()
 	wait "$pid" || true
 	if [ "$1" != alone ]; then shape "$1"; fi
 	cat "$dir/$name".[0-9]* | awk -v from="$from" -v to="$to" '
-		$5 + $6 / 1e6 >= from && $5 + $6 / 1e6 - $3 / 1e6 <= to {print $3 / 1000}' | sort -g |
+		$5 + $6 / 1e6 >= from && $5 + $6 / 1e6 - $3 / 1e6 <= to {print $3 / 1000, ($3 - $7) / 1000}' | sort -g |
 		awk -v what="$1 $(calc "$to - $from" %.2f)" -v failed="$(failures "$name")" '
-			{v[++n] = $1}
-			END {i = int(0.99 * n); print what, v[int(n / 2) + 1], v[i < n ? i + 1 : n], v[n], failed}' >>"$dir/figures"
+			{v[++n] = $1; if ($2 > held) held = $2}
+			END {i = int(0.99 * n); print what, v[int(n / 2) + 1], v[i < n ? i + 1 : n], v[n], held, failed}' >>"$dir/figures"
 }
 
 # failures NAME  errors that were not our ending of the sessions
@@ -163,13 +165,13 @@ print_table()
 {
 	local name
 
-	printf '| | seconds | p50 ms | p99 ms | longest ms | statements that failed |\n'
-	printf '|---|---:|---:|---:|---:|---:|\n'
+	printf '| | seconds | p50 ms | p99 ms | longest ms | held up ms | statements that failed |\n'
+	printf '|---|---:|---:|---:|---:|---:|---:|\n'
 	for name in alone plain online; do
-		printf '| %s | %s | %s | %s | %s | %s |\n' "$(title "$name")" \
+		printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$(title "$name")" \
 			"$(calc "$(figure "$name" 2)" %.1f)" "$(calc "$(figure "$name" 3)")" \
 			"$(calc "$(figure "$name" 4)")" "$(calc "$(figure "$name" 5)" %.0f)" \
-			"$(figure "$name" 6)"
+			"$(calc "$(figure "$name" 6)" %.0f)" "$(figure "$name" 7)"
 	done
 }
 
@@ -187,7 +189,7 @@ describe_machine fsync synchronous_commit full_page_writes shared_buffers max_wa
 printf -- '- %s users, %s orders\n' "$ROWS" "$((2 * ROWS))"
 printf -- '- pgbench: %s clients, %s transactions/s alone and unlimited, held to %s\n' \
 	"$CLIENTS" "$full" "$RATE"
-printf -- '- medians of %s rounds\n\n' "$RUNS"
+printf -- '- medians of %s rounds; the targets are for the worst of all\n\n' "$RUNS"
 for ((round = 1; round <= RUNS; round++)); do
 	for name in alone plain online; do run "$name" "$round"; done
 	diff "$dir/shape.plain" "$dir/shape.online" >"$dir/difference" ||
@@ -195,7 +197,7 @@ for ((round = 1; round <= RUNS; round++)); do
 done
 print_table
 printf '\n### What is to be reached\n\n| | measured | bound | |\n|---|---:|---:|---|\n'
-target "statements that failed" "$(worst online 6)" 0
-target "longest stall" "$(calc "$(worst online 5)" %.0f)" 250 " ms"
+target "statements that failed" "$(worst online 7)" 0
+target "longest that a transaction was held up" "$(calc "$(worst online 6)" %.0f)" 250 " ms"
 target "time, to the script in one transaction" "$(calc "$(figure online 2) / $(figure plain 2)")" 2.5
 printf '\n%s seconds\n' $((SECONDS - begin))
