@@ -75,6 +75,7 @@ OBJS = \
 	src/plan/effects.o \
 	src/plan/locks.o \
 	src/plan/lockset.o \
+	src/plan/need.o \
 	src/plan/online.o \
 	src/plan/online_attach.o \
 	src/plan/online_column.o \
@@ -197,6 +198,7 @@ REGRESS = \
 	steps_more \
 	online_refused \
 	online \
+	online_need \
 	arguments \
 	rights \
 	trust \

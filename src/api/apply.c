@@ -40,6 +40,7 @@ typedef struct Call
 	List	   *results;		/* of char *, for each migration */
 	const char *last;			/* migration that the next one comes after */
 	int64		last_run;		/* its open run, 0 if none is open */
+	List	   *fills;			/* of PgmOpenFill *, what is being filled */
 } Call;
 
 /*
@@ -61,22 +62,63 @@ parse_mode(const char *mode)
 }
 
 /*
+ * The column that a migration needs and that is being filled, or NULL.
+ */
+static PgmOpenFill *
+find_need(const Call *call, const PgmScript *script)
+{
+	PgmOpenFill *need = NULL;
+	ListCell   *lc;
+
+	if (call->fills == NIL)
+		return NULL;
+	foreach(lc, pgm_script_statements(script, PGM_PART_UP))
+	{
+		need = pgm_plan_need(script, (PgmStatement *) lfirst(lc), call->fills, 0);
+		if (need != NULL)
+			break;
+	}
+	return need;
+}
+
+/*
+ * Throw if a migration that is to run at once cannot.
+ */
+static void
+check_at_once(const Call *call, const PgmMigration *migration, const PgmScript *script)
+{
+	PgmOpenFill *need;
+
+	pgm_classify_check_part(script, PGM_PART_UP);
+	if (call->last_run != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" comes after \"%s\", whose run has not ended",
+						migration->name, call->last),
+				 errhint("Wait for it with CALL migrate.wait().")));
+	need = find_need(call, script);
+	if (need != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" needs a column that is being filled", migration->name),
+				 errdetail("It needs %s.", pgm_plan_describe_need(need)),
+				 errhint("Wait for it with CALL migrate.wait(%s), or let the migration wait: mode \"auto\" or \"online\".",
+						 quote_literal_cstr(need->migration != NULL ? need->migration : need->backfill))));
+}
+
+/*
  * Why a migration has to run online, NULL if it is to run at once.  Throws if it
  * has to and must not.
  */
 static char *
 why_online(const Call *call, const PgmMigration *migration, const PgmScript *script)
 {
+	PgmOpenFill *need;
+
 	if (call->mode == PGM_MODE_ATOMIC || script->mode == PGM_MODE_ATOMIC)
 	{
-		pgm_classify_check_part(script, PGM_PART_UP);
-		if (call->last_run == 0)
-			return NULL;
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" comes after \"%s\", whose run has not ended",
-						migration->name, call->last),
-				 errhint("Wait for it with CALL migrate.wait().")));
+		check_at_once(call, migration, script);
+		return NULL;
 	}
 	if (call->last_run != 0)
 		return psprintf("it comes after migration \"%s\", whose run has not ended", call->last);
@@ -84,6 +126,9 @@ why_online(const Call *call, const PgmMigration *migration, const PgmScript *scr
 		return pstrdup("the call asks for it");
 	if (call->schedule.window != NULL || call->schedule.not_before != 0)
 		return pstrdup("the call says when it may run");
+	need = find_need(call, script);
+	if (need != NULL)
+		return psprintf("it needs %s", pgm_plan_describe_need(need));
 	return pgm_online_reason(script, pgm_rights_trusts(&migration->author));
 }
 
@@ -156,6 +201,7 @@ apply_nodes(Call *call, List *nodes, int64 waited_ms)
 {
 	ListCell   *lc;
 
+	call->fills = pgm_store_fetch_fills();
 	foreach(lc, nodes)
 		add(call, ((PgmNode *) lfirst(lc))->migration->name);
 	pgm_atomic_run(call->jobs, waited_ms);

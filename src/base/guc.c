@@ -387,8 +387,9 @@ pgm_guc_save_meaning(void)
 
 /* Settings that a run takes along from the session that asked for it. */
 static const char *const run_settings[] = {
-	"pgmigrate.cancel_blockers", "pgmigrate.cancel_idle_after", "pgmigrate.lock_timeout",
-	"pgmigrate.online_duty", "pgmigrate.online_threshold", "pgmigrate.verify_on_apply"
+	"pgmigrate.cancel_blockers", "pgmigrate.cancel_idle_after", "pgmigrate.contract_quiet",
+	"pgmigrate.lock_timeout", "pgmigrate.online_duty", "pgmigrate.online_threshold",
+	"pgmigrate.verify_on_apply"
 };
 
 /*

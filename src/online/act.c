@@ -82,8 +82,8 @@ leave_to_worker(PgmRunner *runner, const char *command)
 /*
  * Wait, and say why.
  */
-static void
-wait_for(PgmRunner *runner, const char *reason)
+void
+pgm_act_wait(PgmRunner *runner, const char *reason)
 {
 	pgm_store_set_run_reason(runner->id, reason);
 	if (!runner->has_waited)
@@ -112,8 +112,8 @@ pgm_act_must_wait(PgmRunner *runner)
 	}
 	if (open <= now)
 		return false;
-	wait_for(runner, psprintf(open == runner->run->not_before ? "not before %s" :
-							  "outside its window until %s", timestamptz_to_str(open)));
+	pgm_act_wait(runner, psprintf(open == runner->run->not_before ? "not before %s" :
+								  "outside its window until %s", timestamptz_to_str(open)));
 	runner->wait_ms = (int) Min((open - now) / 1000 + 1, LONGEST_WAIT_MS);
 	return true;
 }
@@ -251,11 +251,11 @@ look_at_backfill(PgmRunner *runner)
 			break;
 		case PGM_JOB_PAUSED:
 		case PGM_JOB_SUSPENDED:
-			wait_for(runner, psprintf("backfill \"%s\" is %s", job->name,
-									  pgm_job_state_name(job->state)));
+			pgm_act_wait(runner, psprintf("backfill \"%s\" is %s", job->name,
+										  pgm_job_state_name(job->state)));
 			break;
 		default:
-			wait_for(runner, "");
+			pgm_act_wait(runner, "");
 	}
 }
 

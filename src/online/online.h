@@ -78,6 +78,7 @@ extern void pgm_runner_command_done(PgmRunner *runner);
 extern void pgm_runner_failed(PgmRunner *runner);
 
 /* act.c */
+extern void pgm_act_wait(PgmRunner *runner, const char *reason);
 extern bool pgm_act_must_wait(PgmRunner *runner);
 extern void pgm_act(PgmRunner *runner);
 extern void pgm_act_undo(PgmRunner *runner);

@@ -119,7 +119,7 @@ write_step(PgmRunner *runner, const PgmPlanStep *planned)
 }
 
 /*
- * Write the steps of the next statement.
+ * Write the steps of the next statement, when what it needs is filled.
  */
 static void
 plan_next(PgmRunner *runner)
@@ -127,8 +127,14 @@ plan_next(PgmRunner *runner)
 	int			number = runner->run->statement + 1;
 	List	   *statements = pgm_script_statements(runner->script, PGM_PART_UP);
 	PgmStatement *statement = (PgmStatement *) list_nth(statements, number - 1);
+	PgmOpenFill *need = pgm_plan_need(runner->script, statement, pgm_store_fetch_fills(), runner->id);
 	ListCell   *lc;
 
+	if (need != NULL)
+	{
+		pgm_act_wait(runner, psprintf("waits for %s", pgm_plan_describe_need(need)));
+		return;
+	}
 	if (number == 1)
 		look(runner, PGM_PART_CHECK);
 	foreach(lc, pgm_online_plan_statement(runner->script, statement, runner->trusted))

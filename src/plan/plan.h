@@ -177,4 +177,9 @@ extern List *pgm_online_plan_statement(const PgmScript *script, PgmStatement *st
 extern PgmScript *pgm_online_script_of(const PgmScript *original, const char *sql, int number,
 									   int line, PgmStatement **statement);
 
+/* need.c */
+extern PgmOpenFill *pgm_plan_need(const PgmScript *script, const PgmStatement *statement, List *fills,
+								  int64 own);
+extern char *pgm_plan_describe_need(const PgmOpenFill *fill);
+
 #endif							/* PGM_PLAN_H */

@@ -82,6 +82,8 @@ typedef struct PgmToken
 {
 	int			start;
 	int			end;
+	const char *word;			/* the name, key word or string that it is, or
+								 * NULL */
 } PgmToken;
 
 typedef struct PgmTokens
@@ -93,6 +95,7 @@ typedef struct PgmTokens
 extern void pgm_tokens_begin(PgmTokens *tokens, const char *sql, bool conforming_strings);
 extern bool pgm_tokens_next(PgmTokens *tokens, PgmToken *token);
 extern void pgm_tokens_end(PgmTokens *tokens);
+extern List *pgm_tokens_words(const char *sql, bool conforming_strings);
 extern int	pgm_tokens_skip_comment(const char *sql, int pos, int end);
 
 /* reader.c */

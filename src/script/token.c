@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * token.c
- *	  The server's own scanner, as a stream of token positions.
+ *	  The server's own scanner, as a stream of tokens and their positions.
  *
  * What lies between two tokens is white space and comments, nothing else.  That
  * is how a marker comment is told from the same words in a string, a quoted
@@ -13,6 +13,8 @@
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <ctype.h>
 
 #include "common/keywords.h"
 #include "parser/scanner.h"
@@ -33,6 +35,18 @@ pgm_tokens_begin(PgmTokens *tokens, const char *sql, bool conforming_strings)
 }
 
 /*
+ * Is the token at "text" one whose value is a text?  The server's headers do not
+ * tell extensions which token is which, but the first character does.
+ */
+static bool
+has_word(const char *text)
+{
+	return *text == '"' || *text == '\'' || *text == '_' || IS_HIGHBIT_SET(*text) ||
+		isalpha((unsigned char) *text) ||
+		(*text == '$' && !isdigit((unsigned char) text[1]));
+}
+
+/*
  * The next token; false at the end.
  *
  * The scanner tells where a token starts, not where it ends, but leaves a zero
@@ -48,6 +62,7 @@ pgm_tokens_next(PgmTokens *tokens, PgmToken *token)
 		return false;
 	token->start = location;
 	token->end = location + (int) strlen(tokens->extra.scanbuf + location);
+	token->word = has_word(tokens->extra.scanbuf + location) ? value.str : NULL;
 	return true;
 }
 
@@ -55,6 +70,26 @@ void
 pgm_tokens_end(PgmTokens *tokens)
 {
 	scanner_finish(tokens->scanner);
+}
+
+/*
+ * The names, key words and strings in a text, as the server understands them.
+ */
+List *
+pgm_tokens_words(const char *sql, bool conforming_strings)
+{
+	List	   *words = NIL;
+	PgmTokens	tokens;
+	PgmToken	token;
+
+	pgm_tokens_begin(&tokens, sql, conforming_strings);
+	while (pgm_tokens_next(&tokens, &token))
+	{
+		if (token.word != NULL)
+			words = lappend(words, pstrdup(token.word));
+	}
+	pgm_tokens_end(&tokens);
+	return words;
 }
 
 static int

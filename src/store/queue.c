@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * queue.c
- *	  Which backfills are to run in this database.
+ *	  Which backfills are to run in this database, and what they fill.
  *
  * A row alone never starts anything: only jobs that were submitted in this
  * cluster and database count, so that a restored database does not go on with
@@ -21,6 +21,7 @@
 
 #include "base/query.h"
 #include "store/job_row.h"
+#include "store/store.h"
 
 /*
  * The jobs that may run now, those to run first in front, as PgmJob *: one for
@@ -56,6 +57,49 @@ pgm_store_fetch_due_jobs(void)
 	MemoryContextSwitchTo(old);
 	pgm_query_end(&scope);
 	return jobs;
+}
+
+/*
+ * What is being filled in this database, as PgmOpenFill *.
+ */
+List *
+pgm_store_fetch_fills(void)
+{
+	static PgmQuery query = {
+		"SELECT j.name, j.state, j.relid, j.set_columns, p.source, s.run_id, s.migration"
+		" FROM migrate.backfill_job j LEFT JOIN migrate.sync_pair p ON p.job_id = j.id"
+		" LEFT JOIN LATERAL (SELECT t.run_id, o.migration FROM migrate.run_step t"
+		"  JOIN migrate.online_run o ON o.run_id = t.run_id"
+		"  WHERE t.job_id = j.id LIMIT 1) s ON true"
+		" WHERE j.command = 'UPDATE' AND j.state NOT IN ('done', 'cancelled') AND j.database = $1"
+		" ORDER BY j.id",
+		SPI_OK_SELECT, 1, {OIDOID}
+	};
+	PgmQueryScope scope;
+	Datum		values[1];
+	List	   *fills = NIL;
+	MemoryContext old;
+
+	values[0] = ObjectIdGetDatum(MyDatabaseId);
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(&query, values, NULL);
+	old = MemoryContextSwitchTo(scope.caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		PgmOpenFill *fill = palloc(sizeof(PgmOpenFill));
+
+		fill->backfill = pgm_query_text(i, 1);
+		fill->state = pgm_query_text(i, 2);
+		fill->relid = pgm_query_oid(i, 3);
+		fill->columns = pgm_query_strings(i, 4);
+		fill->source = pgm_query_strings(i, 5);
+		fill->run = pgm_query_int64(i, 6, 0);
+		fill->migration = pgm_query_text(i, 7);
+		fills = lappend(fills, fill);
+	}
+	MemoryContextSwitchTo(old);
+	pgm_query_end(&scope);
+	return fills;
 }
 
 /*

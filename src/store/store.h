@@ -73,6 +73,23 @@ typedef struct PgmRunStatement
 	char	   *sql;
 } PgmRunStatement;
 
+/* A backfill that sets columns and has not ended, and what is being filled. */
+typedef struct PgmOpenFill
+{
+	char	   *backfill;
+	char	   *state;
+	Oid			relid;
+	List	   *columns;		/* of char *: those that it sets */
+	List	   *source;			/* of char *: the old side of a pair, NIL if
+								 * it is of none */
+	int64		run;			/* online run that it is a step of, or 0 */
+	char	   *migration;		/* of that run, or NULL */
+
+	/* Set by pgm_plan_need(). */
+	const char *named;			/* column that a statement has to wait for */
+	bool		is_source;		/* is it of the old side? */
+} PgmOpenFill;
+
 /* migration.c */
 extern PgmMigration *pgm_store_fetch_migration(const char *name, bool for_update);
 extern PgmMigration **pgm_store_fetch_overview(int *count);
@@ -90,5 +107,8 @@ extern int64 pgm_store_insert_run(const PgmRun *run);
 extern void pgm_store_add_run_statements(int64 run);
 extern List *pgm_store_describe_failure(const PgmRun *run, const char *sqlstate, const char *error);
 extern void pgm_store_insert_failed_run(List *failure);
+
+/* queue.c */
+extern List *pgm_store_fetch_fills(void);
 
 #endif							/* PGM_STORE_H */
