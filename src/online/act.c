@@ -272,6 +272,9 @@ pgm_act(PgmRunner *runner)
 	PgmExecution execution = {0};
 
 	runner->next = PGM_RUN_AGAIN;
+	/* if this gets through, the run does not wait for what it waited for */
+	if (step->job == 0)
+		pgm_store_set_run_reason(runner->id, "");
 	if (strcmp(step->kind, PGM_KIND_BACKFILL) == 0)
 	{
 		if (step->job == 0)

@@ -75,7 +75,7 @@ SELECT s.*,
 		CASE WHEN s.step IS NOT NULL THEN pg_catalog.format('step %s: %s', s.step, s.kind) END,
 		CASE WHEN s.relation IS NOT NULL THEN pg_catalog.format('on %s', s.relation) END,
 		CASE WHEN s.percent IS NOT NULL THEN pg_catalog.format('%s%%', s.percent) END,
-		NULLIF(s.reason, '')) AS line
+		NULLIF(pg_catalog.split_part(s.reason, E'\n', 1), '')) AS line
 FROM shown s;
 COMMENT ON VIEW migrate.run_progress IS 'online runs that have not ended: where they are, and what they wait for';
 COMMENT ON COLUMN migrate.run_progress.id IS 'number of the run';

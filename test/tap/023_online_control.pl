@@ -101,6 +101,16 @@ is(control('resume', 'paused'), '55000', 'then it cannot be resumed');
 release($held);
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'e')), '0', 'and has done nothing');
 
+# what it has waited for is not what it waits for
+$held = hold($node, 'SELECT count(*) FROM t');
+begin('gets-on', 'ALTER TABLE t ADD COLUMN f int; SELECT pg_sleep(600)');
+like(reason_of('gets-on'), qr/^tries again/, 'a run that waits says so');
+release($held);
+ok(defined poll(sub { try_sql($node, q(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep')) eq '1' }, 20), 'the next statement runs');
+is((run_row($node, 'gets-on'))[5], '', 'and then it does not wait any more');
+is(control('cancel', 'gets-on'), '00000', 'it can be cancelled');
+is(run_ends($node, 'gets-on', 'postgres', 20), 'cancelled', 'and is');
+
 # in the middle of a statement
 foreach my $call ('pause', 'cancel', 'rollback')
 {
