@@ -51,6 +51,10 @@ UPDATE users SET display_name = 'odd' WHERE id IN (3, 5);
 ALTER TABLE users ENABLE ALWAYS TRIGGER zzz_pgmigrate_sync;
 SELECT * FROM migrate.verify_expansion('users', 'display_name') ORDER BY row_key;
 SELECT count(*) FROM migrate.verify_expansion('users', 'display_name', 1);
+-- page by page
+SELECT (SELECT count(*) FROM migrate.verify_expansion('users', 'display_name', from_page => 0, to_page => 1000)) AS all,
+	(SELECT count(*) FROM migrate.verify_expansion('users', 'display_name', from_page => 1000)) AS none,
+	(SELECT count(*) FROM generate_series(0, 10) p, migrate.verify_expansion('users', 'display_name', 100, p, p + 1)) AS each;
 \set VERBOSITY default
 SELECT migrate.contract('users', 'username');
 UPDATE users SET username = 'even' WHERE id IN (3, 5);
@@ -127,6 +131,8 @@ SELECT migrate.contract('back', NULL);
 SELECT migrate.abandon('back', 'id');
 SELECT migrate.verify_expansion('back', 'id');
 SELECT migrate.verify_expansion('back', 'n_int', 0);
+SELECT migrate.verify_expansion('back', 'n_int', from_page => -1);
+SELECT migrate.verify_expansion('back', 'n_int', to_page => 1::bigint << 32);
 CREATE ROLE regress_migrate_admin;
 SELECT migrate.grant_to('regress_migrate_admin', 'admin');
 GRANT USAGE ON SCHEMA ex TO regress_migrate_admin;

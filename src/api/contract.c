@@ -100,19 +100,30 @@ check_quiet(Oid relid, const char *column, const PgmPair *pair)
 			 errhint("See migrate.expansion, and setting pgmigrate.contract_quiet; with \"force => true\" it is dropped all the same.")));
 }
 
+/* Add the key of a row to a list. */
+static void
+add_key(const PgmDifference *difference, void *arg)
+{
+	StringInfo	keys = (StringInfo) arg;
+
+	appendStringInfo(keys, "%s%s", keys->len > 0 ? ", " : "", difference->key);
+}
+
 static void
 check_in_step(Oid relid, const char *column, const PgmPair *pair)
 {
-	List	   *differences = pgm_sync_differences(pair, relid, SHOW_ROWS);
 	StringInfoData keys;
-	ListCell   *lc;
+	PgmVerification wanted = {
+		.limit = SHOW_ROWS,
+		.to = InvalidBlockNumber,
+		.found = add_key,
+		.arg = &keys
+	};
 
-	if (differences == NIL)
-		return;
 	initStringInfo(&keys);
-	foreach(lc, differences)
-		appendStringInfo(&keys, "%s%s", keys.len > 0 ? ", " : "",
-						 ((PgmDifference *) lfirst(lc))->key);
+	pgm_sync_verify(pair, relid, &wanted);
+	if (keys.len == 0)
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("cannot drop column \"%s\" of table \"%s\"", column, get_rel_name(relid)),
@@ -222,27 +233,57 @@ put_value(Datum *values, bool *nulls, int i, const char *value)
 	values[i] = value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
 }
 
+/* Add a row to a result. */
+static void
+put_difference(const PgmDifference *difference, void *arg)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) arg;
+	Datum		values[4];
+	bool		nulls[4];
+
+	put_value(values, nulls, 0, difference->key);
+	put_value(values, nulls, 1, difference->old_value);
+	put_value(values, nulls, 2, difference->new_value);
+	put_value(values, nulls, 3, difference->up_value);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* A page that an argument names. */
+static BlockNumber
+page_argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	int64		page = PG_GETARG_INT64(n);
+
+	if (page < 0 || page > MaxBlockNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be between 0 and %u", name, MaxBlockNumber)));
+	return (BlockNumber) page;
+}
+
 /*
- * migrate.verify_expansion(relation regclass, new_column name, max_rows integer)
+ * migrate.verify_expansion(relation regclass, new_column name, max_rows integer,
+ * from_page bigint, to_page bigint)
  */
 Datum
 pgmigrate_verify_expansion(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	PgmVerification wanted = {.found = put_difference,.arg = rsinfo};
 	List	   *pairs;
-	ListCell   *lc;
 	Oid			relid;
-	int			limit;
 
-	pgm_args_check_count(fcinfo, 3);
+	pgm_args_check_count(fcinfo, 5);
 	relid = table_argument(fcinfo);
 	pgm_args_not_null(fcinfo, 1, "new_column");
 	pgm_args_not_null(fcinfo, 2, "max_rows");
-	limit = PG_GETARG_INT32(2);
-	if (limit <= 0)
+	wanted.limit = PG_GETARG_INT32(2);
+	if (wanted.limit <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"max_rows\" must be positive")));
+	wanted.from = PG_ARGISNULL(3) ? 0 : page_argument(fcinfo, 3, "from_page");
+	wanted.to = PG_ARGISNULL(4) ? InvalidBlockNumber : page_argument(fcinfo, 4, "to_page");
 	InitMaterializedSRF(fcinfo, 0);
 	pairs = pgm_sync_pairs(relid, NameStr(*PG_GETARG_NAME(1)));
 	if (pairs == NIL)
@@ -251,17 +292,6 @@ pgmigrate_verify_expansion(PG_FUNCTION_ARGS)
 				 errmsg("column \"%s\" of table \"%s\" is not kept in step with others",
 						NameStr(*PG_GETARG_NAME(1)), get_rel_name(relid)),
 				 errhint("See migrate.expansion.")));
-	foreach(lc, pgm_sync_differences(linitial(pairs), relid, limit))
-	{
-		PgmDifference *difference = (PgmDifference *) lfirst(lc);
-		Datum		values[4];
-		bool		nulls[4];
-
-		put_value(values, nulls, 0, difference->key);
-		put_value(values, nulls, 1, difference->old_value);
-		put_value(values, nulls, 2, difference->new_value);
-		put_value(values, nulls, 3, difference->up_value);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
+	pgm_sync_verify(linitial(pairs), relid, &wanted);
 	return (Datum) 0;
 }

@@ -45,12 +45,12 @@ COMMENT ON FUNCTION migrate.expand_type(regclass, name, text, text, text, name) 
 'add a column that is another by a new type, until the old one is dropped by contract()';
 
 CREATE FUNCTION migrate.verify_expansion(relation regclass, new_column name,
-	max_rows integer DEFAULT 100, OUT row_key text, OUT old_value text, OUT new_value text,
-	OUT up_value text)
+	max_rows integer DEFAULT 100, from_page bigint DEFAULT 0, to_page bigint DEFAULT NULL,
+	OUT row_key text, OUT old_value text, OUT new_value text, OUT up_value text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pgmigrate_verify_expansion'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION migrate.verify_expansion(regclass, name, integer) IS
+COMMENT ON FUNCTION migrate.verify_expansion(regclass, name, integer, bigint, bigint) IS
 'rows in which the two sides of an expansion do not fit';
 
 CREATE FUNCTION migrate.contract(relation regclass, old_column name, force boolean DEFAULT false)

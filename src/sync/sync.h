@@ -17,6 +17,7 @@
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 #include "nodes/primnodes.h"
+#include "storage/block.h"
 #include "utils/relcache.h"
 
 #include "store/sync.h"
@@ -114,7 +115,17 @@ typedef struct PgmDifference
 	char	   *up_value;		/* or NULL */
 } PgmDifference;
 
-extern List *pgm_sync_differences(const PgmPair *pair, Oid relid, int limit);
+/* What to look for, and what to do with it. */
+typedef struct PgmVerification
+{
+	int			limit;			/* so many rows at most */
+	BlockNumber from;			/* pages of each table, */
+	BlockNumber to;				/* without this one; InvalidBlockNumber: all */
+	void		(*found) (const PgmDifference *difference, void *arg);
+	void	   *arg;
+} PgmVerification;
+
+extern void pgm_sync_verify(const PgmPair *pair, Oid relid, const PgmVerification *wanted);
 
 /* trigger.c */
 extern Datum pgm_sync_fire(FunctionCallInfo fcinfo);

@@ -8,6 +8,12 @@
  * need not be the same.  It is asked as the owner of the table, whose code the
  * expressions run, and under the settings of the pair.
  *
+ * All pages that are asked for are looked at with one snapshot.  With one for each
+ * range of them, a row that is out of step could be moved by an UPDATE of other
+ * columns, which leaves it so, from pages that are still to come to some that are
+ * done, and nobody would see it.  What is found is handed on as it comes, so that
+ * it does not matter how much it is.
+ *
  * IDENTIFICATION
  *	  src/sync/verify.c
  *
@@ -27,6 +33,9 @@
 #include "base/guc.h"
 #include "base/relation.h"
 #include "sync/sync.h"
+
+/* So many rows are fetched at once. */
+#define FETCH_ROWS	100
 
 /*
  * A list of columns as one value: the column, or a row of them.
@@ -83,10 +92,10 @@ differs(Oid relid, const char *column, const char *expr)
 }
 
 /*
- * The query for up to "limit" rows that are not in step.
+ * The query for rows that are not in step.
  */
 static char *
-make_query(Relation rel, const PgmPair *pair, int limit)
+make_query(Relation rel, const PgmPair *pair, const PgmVerification *wanted)
 {
 	Oid			relid = RelationGetRelid(rel);
 	StringInfoData buf;
@@ -98,53 +107,71 @@ make_query(Relation rel, const PgmPair *pair, int limit)
 					 pgm_relation_name(relid), differs(relid, pair->target, pair->up));
 	if (pair->down != NULL)
 		appendStringInfo(&buf, " AND (%s)", differs(relid, linitial(pair->source), pair->down));
-	appendStringInfo(&buf, " LIMIT %d", limit);
+	if (wanted->from > 0)
+		appendStringInfo(&buf, " AND ctid OPERATOR(pg_catalog.>=) '(%u,0)'::pg_catalog.tid",
+						 wanted->from);
+	if (BlockNumberIsValid(wanted->to))
+		appendStringInfo(&buf, " AND ctid OPERATOR(pg_catalog.<) '(%u,0)'::pg_catalog.tid",
+						 wanted->to);
+	appendStringInfo(&buf, " LIMIT %d", wanted->limit);
 	return buf.data;
 }
 
 static char *
-copy_value(MemoryContext cxt, int row, int column)
+value_of(uint64 row, int column)
 {
-	char	   *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-
-	return value == NULL ? NULL : MemoryContextStrdup(cxt, value);
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 }
 
 /*
- * Up to "limit" rows of a table that are not in step, as PgmDifference *.
+ * Hand on the rows that a query finds.
  */
-List *
-pgm_sync_differences(const PgmPair *pair, Oid relid, int limit)
+static void
+run_query(const char *query, const PgmVerification *wanted)
+{
+	SPIParseOpenOptions options = {
+		.cursorOptions = CURSOR_OPT_NO_SCROLL | CURSOR_OPT_PARALLEL_OK
+	};
+	Portal		portal = SPI_cursor_parse_open(NULL, query, &options);
+
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			PgmDifference difference = {
+				.key = value_of(i, 1),
+				.old_value = value_of(i, 2),
+				.new_value = value_of(i, 3),
+				.up_value = value_of(i, 4)
+			};
+
+			wanted->found(&difference, wanted->arg);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+}
+
+/*
+ * Look for rows of a table that are not in step.
+ */
+void
+pgm_sync_verify(const PgmPair *pair, Oid relid, const PgmVerification *wanted)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	char	   *query = make_query(rel, pair, limit);
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *result = NIL;
+	char	   *query = make_query(rel, pair, wanted);
 	PgmSyncScope scope;
 	const bool	new_level = true;
-	const bool	read_only = false;
 
 	pgm_sync_enter_owner(rel, new_level, &scope);
 	pgm_guc_restore_meaning(pair->settings);
 	pgm_guc_see_all_rows();
 	SPI_connect();
-	if (SPI_execute(query, read_only, 0) != SPI_OK_SELECT)
-		elog(ERROR, "unexpected result of query: %s", query);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		PgmDifference *difference = MemoryContextAlloc(caller, sizeof(PgmDifference));
-		MemoryContext old;
-
-		difference->key = copy_value(caller, (int) i, 1);
-		difference->old_value = copy_value(caller, (int) i, 2);
-		difference->new_value = copy_value(caller, (int) i, 3);
-		difference->up_value = copy_value(caller, (int) i, 4);
-		old = MemoryContextSwitchTo(caller);
-		result = lappend(result, difference);
-		MemoryContextSwitchTo(old);
-	}
+	run_query(query, wanted);
 	SPI_finish();
 	pgm_sync_leave_owner(&scope);
 	table_close(rel, NoLock);
-	return result;
 }
