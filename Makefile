@@ -94,10 +94,13 @@ OBJS = \
 	src/plan/queue.o \
 	src/swap/built.o \
 	src/swap/carry.o \
+	src/swap/contract.o \
 	src/swap/swap.o \
+	src/swap/words.o \
 	src/sync/cache.o \
 	src/sync/check.o \
 	src/sync/expression.o \
+	src/sync/heir.o \
 	src/sync/pair.o \
 	src/sync/row.o \
 	src/sync/trigger.o \
@@ -224,7 +227,8 @@ REGRESS = \
 	backfill_window \
 	sync \
 	sync_refused \
-	expand
+	expand \
+	contract
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION = \

@@ -8,6 +8,10 @@
  * in step that are written meanwhile.  Who wrote the old side is asked once more
  * under the lock, when all who did are done.
  *
+ * What the old column had is on the new one then, or the column stays.  What takes
+ * time to build, its owner builds first; it is done under the lock only where the
+ * table is so small that an atomic migration would do it there, too.
+ *
  * IDENTIFICATION
  *	  src/api/contract.c
  *
@@ -15,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -31,6 +36,7 @@
 #include "base/lock.h"
 #include "base/relation.h"
 #include "store/backfill.h"
+#include "swap/swap.h"
 #include "sync/sync.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_contract);
@@ -140,53 +146,201 @@ table_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_OID(0);
 }
 
+/* What is missing, and how it is made, in a list. */
+static char *
+list_missing(List *missing, bool commands)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, missing)
+	{
+		const PgmMissing *item = (PgmMissing *) lfirst(lc);
+
+		if (!commands)
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", item->what);
+		else if (item->command != NULL)
+			appendStringInfo(&buf, "\n%s;", item->command);
+	}
+	return buf.data;
+}
+
+static char *
+describe_missing(const PgmContraction *contraction, List *missing)
+{
+	if (contraction->heir == NULL)
+		return psprintf(_("No other column takes its place, so these would go with it: %s."),
+						list_missing(missing, false));
+	return psprintf(_("Column \"%s\", which takes its place, has no counterpart of: %s."),
+					contraction->heir, list_missing(missing, false));
+}
+
 /*
- * migrate.contract(relation regclass, old_column name, force boolean)
+ * Can all that is missing be made while nobody can read or write the table, since
+ * the tables are small?
+ */
+static bool
+can_be_made_at_once(const PgmContraction *contraction, List *missing)
+{
+	ListCell   *lc;
+
+	if (pgm_relation_is_large(contraction->relid))
+		return false;
+	foreach(lc, missing)
+	{
+		const PgmMissing *item = (PgmMissing *) lfirst(lc);
+
+		if (item->command == NULL || pgm_relation_is_large(item->relid))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Nothing that the column has is to be gone without a word.
+ */
+static void
+check_missing(PgmContraction *contraction, bool locked)
+{
+	List	   *missing = pgm_swap_find_missing(contraction);
+	char	   *commands = list_missing(missing, true);
+	bool		can_wait = can_be_made_at_once(contraction, missing);
+	Relation	rel;
+	PgmSyncScope scope;
+	const bool	new_level = true;
+
+	if (can_wait && locked && missing != NIL)
+	{
+		rel = table_open(contraction->relid, NoLock);
+		pgm_sync_enter_owner(rel, new_level, &scope);
+		table_close(rel, NoLock);
+		pgm_guc_pin_search_path();
+		pgm_swap_make_missing(missing);
+		pgm_sync_leave_owner(&scope);
+		missing = pgm_swap_find_missing(contraction);
+	}
+	else if (can_wait)
+		return;
+	if (missing != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop column \"%s\" of table \"%s\"", contraction->column,
+						get_rel_name(contraction->relid)),
+				 errdetail_internal("%s", describe_missing(contraction, missing)),
+				 commands[0] == '\0' ?
+				 errhint("Drop them from the old column first; with \"force => true\" they are lost.") :
+				 errhint("Make them first, as a migration does without holding anybody up, or drop those of the old column; with \"force => true\" they are lost.%s",
+						 commands)));
+}
+
+/*
+ * What is lost by force is said at least.
+ */
+static void
+warn_of_missing(PgmContraction *contraction)
+{
+	List	   *missing = pgm_swap_find_missing(contraction);
+
+	if (missing != NIL)
+		ereport(WARNING,
+				(errmsg("what column \"%s\" of table \"%s\" had is lost in part",
+						contraction->column, get_rel_name(contraction->relid)),
+				 errdetail_internal("%s", describe_missing(contraction, missing))));
+}
+
+static char *
+default_of(Oid relid, void *arg, bool *known)
+{
+	return pgm_sync_heir_default(relid, (PgmPair *) arg, known);
+}
+
+/*
+ * Begin a contraction: what is to be done to which columns.
+ */
+static void
+prepare(PgmContraction *contraction, List *pairs)
+{
+	PgmPair    *heir = pgm_sync_heir(pairs, contraction->column);
+
+	contraction->heir_default = default_of;
+	contraction->arg = heir;
+	if (heir != NULL)
+		contraction->heir = heir->target;
+	else if (contraction->take_name)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no column takes the place of column \"%s\" of table \"%s\"",
+						contraction->column, get_rel_name(contraction->relid)),
+				 errdetail("That is one that is made of it alone, and that it is made of.")));
+}
+
+/*
+ * Before the lock, look at what takes time or may refuse.
+ */
+static void
+check(PgmContraction *contraction, List *pairs)
+{
+	const bool	locked = false;
+	ListCell   *lc;
+
+	foreach(lc, pairs)
+	{
+		check_filled(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
+		check_quiet(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
+	}
+	check_missing(contraction, locked);
+	foreach(lc, pairs)
+		check_in_step(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
+}
+
+/*
+ * migrate.contract(relation regclass, old_column name, force boolean,
+ * rename boolean)
  */
 Datum
 pgmigrate_contract(PG_FUNCTION_ARGS)
 {
-	Oid			relid;
-	const char *column;
+	PgmContraction contraction = {0};
 	List	   *pairs;
 	ListCell   *lc;
 	bool		force;
+	const bool	locked = true;
 
-	pgm_args_check_count(fcinfo, 3);
+	pgm_args_check_count(fcinfo, 4);
 	PreventCommandIfReadOnly("migrate.contract()");
-	relid = table_argument(fcinfo);
+	contraction.relid = table_argument(fcinfo);
 	pgm_args_not_null(fcinfo, 1, "old_column");
-	column = NameStr(*PG_GETARG_NAME(1));
+	contraction.column = NameStr(*PG_GETARG_NAME(1));
 	force = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	contraction.take_name = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	pgm_extension_require();
 
-	pairs = pgm_sync_pairs_reading(relid, column);
+	pairs = pgm_sync_pairs_reading(contraction.relid, contraction.column);
 	if (pairs == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("no column of table \"%s\" is kept in step with column \"%s\"",
-						get_rel_name(relid), column),
+						get_rel_name(contraction.relid), contraction.column),
 				 errhint("See migrate.expansion.")));
+	prepare(&contraction, pairs);
+	if (!force)
+		check(&contraction, pairs);
+	pgm_lock_trees(list_concat_unique_oid(list_make1_oid(contraction.relid),
+										  pgm_swap_others(&contraction)),
+				   AccessExclusiveLock);
 	foreach(lc, pairs)
 	{
-		PgmPair    *pair = (PgmPair *) lfirst(lc);
-
-		if (force)
-			continue;
-		check_filled(relid, column, pair);
-		check_quiet(relid, column, pair);
-		check_in_step(relid, column, pair);
-	}
-	pgm_lock_tree(relid, AccessExclusiveLock);
-	foreach(lc, pairs)
-	{
-		PgmPair    *pair = (PgmPair *) lfirst(lc);
-
 		if (!force)
-			check_quiet(relid, column, pair);
-		(void) pgm_sync_end(relid, pair->target);
+			check_quiet(contraction.relid, contraction.column, (PgmPair *) lfirst(lc));
 	}
-	drop_column(relid, column);
+	if (force)
+		warn_of_missing(&contraction);
+	else
+		check_missing(&contraction, locked);
+	foreach(lc, pairs)
+		(void) pgm_sync_end(contraction.relid, ((PgmPair *) lfirst(lc))->target);
+	pgm_swap_contract(&contraction);
 	PG_RETURN_VOID();
 }
 

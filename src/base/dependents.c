@@ -128,7 +128,8 @@ visit_column_dependent(PgmDependents *found, const FormData_pg_depend *dependenc
 	switch (dependency->classid)
 	{
 		case RelationRelationId:
-			if (get_rel_relkind(id) == RELKIND_INDEX)
+			if (get_rel_relkind(id) == RELKIND_INDEX ||
+				get_rel_relkind(id) == RELKIND_PARTITIONED_INDEX)
 			{
 				found->indexes = list_append_unique_oid(found->indexes, id);
 				return;

@@ -210,21 +210,18 @@ pgm_lock_holds_strong(void)
 }
 
 /*
- * Lock a relation and all below it, if all are to be had at once.  Returns the one
+ * Lock relations and all below them, if all are to be had at once.  Returns the one
  * that is not, or InvalidOid.
  */
 static Oid
-lock_all(Oid relid, LOCKMODE mode)
+lock_all(List *relids, LOCKMODE mode)
 {
 	List	   *taken = NIL;
-	List	   *all;
 	ListCell   *lc;
+	ListCell   *below;
 	Oid			missing = InvalidOid;
 
-	if (!ConditionalLockRelationOid(relid, mode))
-		return relid;
-	all = find_all_inheritors(relid, NoLock, NULL);
-	foreach(lc, all)
+	foreach(lc, relids)
 	{
 		if (!ConditionalLockRelationOid(lfirst_oid(lc), mode))
 		{
@@ -232,9 +229,20 @@ lock_all(Oid relid, LOCKMODE mode)
 			break;
 		}
 		taken = lappend_oid(taken, lfirst_oid(lc));
+		foreach(below, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
+		{
+			if (list_member_oid(taken, lfirst_oid(below)))
+				continue;
+			if (!ConditionalLockRelationOid(lfirst_oid(below), mode))
+			{
+				missing = lfirst_oid(below);
+				break;
+			}
+			taken = lappend_oid(taken, lfirst_oid(below));
+		}
+		if (OidIsValid(missing))
+			break;
 	}
-	/* the first one was taken twice */
-	UnlockRelationOid(relid, mode);
 	if (OidIsValid(missing))
 	{
 		foreach(lc, taken)
@@ -244,17 +252,17 @@ lock_all(Oid relid, LOCKMODE mode)
 }
 
 /*
- * Lock a relation and all below it, without standing in line: as often as
+ * Lock relations and all below them, without standing in line: as often as
  * pgmigrate.lock_retries says, with nothing held in between.  A transaction that
  * has strong locks already does not wait with them.  Throws lock_not_available with
  * those in the way.
  */
 void
-pgm_lock_tree(Oid relid, LOCKMODE mode)
+pgm_lock_trees(List *relids, LOCKMODE mode)
 {
 	for (int tries = 1;; tries++)
 	{
-		Oid			missing = lock_all(relid, mode);
+		Oid			missing = lock_all(relids, mode);
 
 		if (!OidIsValid(missing))
 			return;
@@ -263,6 +271,15 @@ pgm_lock_tree(Oid relid, LOCKMODE mode)
 		else
 			pgm_wait_ms(pgm_wait_backoff_ms(tries, pg_prng_double(&pg_global_prng_state)));
 	}
+}
+
+/*
+ * The same for one.
+ */
+void
+pgm_lock_tree(Oid relid, LOCKMODE mode)
+{
+	pgm_lock_trees(list_make1_oid(relid), mode);
 }
 
 /* What the process was last seen waiting for; written by the timer's handler. */

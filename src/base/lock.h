@@ -11,6 +11,7 @@
 #ifndef PGM_LOCK_H
 #define PGM_LOCK_H
 
+#include "nodes/pg_list.h"
 #include "storage/lock.h"
 #include "utils/array.h"
 
@@ -26,6 +27,7 @@ extern char *pgm_lock_blockers(const LOCKTAG *tag, LOCKMODE mode);
 extern ArrayType *pgm_lock_conflicting_pids(const LOCKTAG *tag, LOCKMODE mode);
 extern void pgm_lock_relation(Oid relid, LOCKMODE mode);
 extern bool pgm_lock_refused(LOCKTAG *tag, LOCKMODE *mode);
+extern void pgm_lock_trees(List *relids, LOCKMODE mode);
 extern void pgm_lock_tree(Oid relid, LOCKMODE mode);
 extern bool pgm_lock_holds_strong(void);
 

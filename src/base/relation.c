@@ -12,10 +12,13 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "base/guc.h"
 #include "base/relation.h"
 
 /* The table whose rows a batch of a backfill changes at the moment. */
@@ -45,4 +48,25 @@ pgm_relation_owner(Oid relid)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+/*
+ * Is a table, with all below it, so large that what reads it would hold others up?
+ * InvalidOid is not.
+ */
+bool
+pgm_relation_is_large(Oid relid)
+{
+	int64		size = 0;
+	ListCell   *lc;
+
+	if (!OidIsValid(relid))
+		return false;
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		if (RELKIND_HAS_STORAGE(get_rel_relkind(lfirst_oid(lc))))
+			size += DatumGetInt64(DirectFunctionCall1(pg_table_size,
+													  ObjectIdGetDatum(lfirst_oid(lc))));
+	}
+	return size >= (int64) pgm_online_threshold * 1024;
 }

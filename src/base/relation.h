@@ -15,5 +15,6 @@ extern Oid	pgm_relation_filled;
 
 extern char *pgm_relation_name(Oid relid);
 extern Oid	pgm_relation_owner(Oid relid);
+extern bool pgm_relation_is_large(Oid relid);
 
 #endif							/* PGM_RELATION_H */

@@ -15,38 +15,13 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
 #include "base/guc.h"
 #include "base/relation.h"
 #include "online/online.h"
-
-/* Bytes of a relation and of those that inherit from it. */
-static int64
-size_of(Oid relid)
-{
-	int64		size = 0;
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		if (RELKIND_HAS_STORAGE(get_rel_relkind(lfirst_oid(lc))))
-			size += DatumGetInt64(DirectFunctionCall1(pg_table_size,
-													  ObjectIdGetDatum(lfirst_oid(lc))));
-	}
-	return size;
-}
-
-static bool
-is_large(Oid relid)
-{
-	return OidIsValid(relid) && size_of(relid) >= (int64) pgm_online_threshold * 1024;
-}
 
 /*
  * Does a statement lock a table that is large enough to be asked about?
@@ -60,7 +35,7 @@ locks_large(const PgmStatement *statement)
 	{
 		const PgmLock *lock = (PgmLock *) lfirst(lc);
 
-		if (lock->mode >= RowExclusiveLock && is_large(lock->relid))
+		if (lock->mode >= RowExclusiveLock && pgm_relation_is_large(lock->relid))
 			return true;
 	}
 	return false;
@@ -78,7 +53,7 @@ describe(const PgmStatement *statement, const char *what)
 static const char *
 trouble_of(const PgmPlanLine *line)
 {
-	if (line->mode < ShareLock || !is_large(line->relid))
+	if (line->mode < ShareLock || !pgm_relation_is_large(line->relid))
 		return NULL;
 	if (line->rewrites == PGM_EFFECT_YES)
 		return psprintf("would rewrite %s under a lock", pgm_relation_name(line->relid));
@@ -105,7 +80,7 @@ find_trouble(const PgmScript *script, bool trusted)
 		composed = bms_add_member(composed, step->statement->number);
 		if (IsA(step->statement->raw->stmt, UpdateStmt) || IsA(step->statement->raw->stmt, DeleteStmt))
 		{
-			if (is_large(step->filled))
+			if (pgm_relation_is_large(step->filled))
 				return describe(step->statement, psprintf("changes many rows of %s",
 														  pgm_relation_name(step->filled)));
 		}

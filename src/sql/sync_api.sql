@@ -53,11 +53,12 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.verify_expansion(regclass, name, integer, bigint, bigint) IS
 'rows in which the two sides of an expansion do not fit';
 
-CREATE FUNCTION migrate.contract(relation regclass, old_column name, force boolean DEFAULT false)
+CREATE FUNCTION migrate.contract(relation regclass, old_column name, force boolean DEFAULT false,
+	rename boolean DEFAULT false)
 RETURNS void
 AS 'MODULE_PATHNAME', 'pgmigrate_contract'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION migrate.contract(regclass, name, boolean) IS
+COMMENT ON FUNCTION migrate.contract(regclass, name, boolean, boolean) IS
 'end an expansion: drop the old column, if nobody writes it any more and all rows are in step';
 
 CREATE FUNCTION migrate.abandon(relation regclass, new_column name)

@@ -8,6 +8,10 @@
  * names, comments and duties.  Statistics objects have no content of their own
  * before ANALYZE, so they are made anew.
  *
+ * What stands in for something is known by its name.  At the end of an expansion
+ * it may also be something that says the same of the new column, by whatever
+ * name, which it keeps then.
+ *
  * IDENTIFICATION
  *	  src/swap/built.c
  *
@@ -35,8 +39,7 @@
 /* An index, with its constraint if it has one. */
 typedef struct Key
 {
-	char	   *name;
-	char	   *schema;			/* quoted */
+	char	   *name;			/* that the stand-in is to have */
 	Oid			stand_in;
 	char	   *comment;		/* or NULL */
 	char		contype;		/* of its constraint, or '\0' */
@@ -50,6 +53,8 @@ typedef struct Check
 {
 	Oid			relid;
 	char	   *name;
+	char	   *stand_in_name;
+	bool		gives_name;		/* to its stand-in */
 	Oid			stand_in;
 	bool		refers_here;	/* foreign key that refers to the column */
 	char	   *comment;		/* or NULL */
@@ -79,7 +84,21 @@ pgm_swap_report_missing(const PgmSwap *swap, const char *kind, const char *name,
 			 errhint("Build it on column \"%s\" first; migrate.steps() shows how.", swap->shadow)));
 }
 
-/* Is an index one of the table, and built to the end? */
+/*
+ * The same, where it is no error: what is missing, and a command that makes it.
+ */
+void
+pgm_swap_note_missing(PgmSwap *swap, Oid relid, char *what, char *command)
+{
+	PgmMissing *missing = palloc(sizeof(PgmMissing));
+
+	missing->relid = relid;
+	missing->what = what;
+	missing->command = command;
+	swap->missing = lappend(swap->missing, missing);
+}
+
+/* Is an index one of the table, built to the end, and does it check at once? */
 static bool
 index_is_ready(const PgmSwap *swap, Oid index)
 {
@@ -90,38 +109,107 @@ index_is_ready(const PgmSwap *swap, Oid index)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	form = (Form_pg_index) GETSTRUCT(tuple);
-	result = form->indrelid == swap->relid && form->indisvalid && form->indisready;
+	result = form->indrelid == swap->relid && form->indisvalid && form->indisready &&
+		form->indimmediate;
 	ReleaseSysCache(tuple);
 	return result;
 }
 
 /*
+ * An index of the new column that says what "index" says of the old one.  That of
+ * a primary key must not belong to a constraint yet.
+ */
+static Oid
+find_alike_index(const PgmSwap *swap, Oid index, char contype)
+{
+	List	   *candidates = list_copy(swap->shadow_found->indexes);
+	const char *words = pgm_swap_words_of(swap, index);
+	ListCell   *lc;
+
+	foreach(lc, swap->shadow_found->constraints)
+	{
+		Oid			candidate = get_constraint_index(lfirst_oid(lc));
+
+		if (OidIsValid(candidate) && contype != CONSTRAINT_PRIMARY)
+			candidates = lappend_oid(candidates, candidate);
+	}
+	foreach(lc, candidates)
+	{
+		if (index_is_ready(swap, lfirst_oid(lc)) &&
+			strcmp(pgm_swap_index_words(lfirst_oid(lc)), words) == 0)
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
+}
+
+/* The command that makes an index, on partitions as well. */
+static char *
+creation(const char *name, const char *words)
+{
+	const char *unique = "UNIQUE ";
+	const char *only = "ON ONLY ";
+
+	if (strncmp(words, unique, strlen(unique)) == 0)
+		words += strlen(unique);
+	else
+		unique = "";
+	if (strncmp(words, only, strlen(only)) == 0)
+		words += strlen(only);
+	else
+		words += strlen("ON ");
+	return psprintf("CREATE %sINDEX %s ON %s", unique, quote_identifier(name), words);
+}
+
+/*
+ * Find what stands in for an index; false if there is nothing, which is noted.
+ */
+static bool
+find_key_stand_in(PgmSwap *swap, Key *key, Oid index)
+{
+	char	   *stand_in = pgm_dependents_stand_in(key->name);
+
+	key->stand_in = get_relname_relid(stand_in, get_rel_namespace(index));
+	if (OidIsValid(key->stand_in) && index_is_ready(swap, key->stand_in))
+		return true;
+	if (!swap->by_content)
+		pgm_swap_report_missing(swap, "index", key->name, stand_in);
+	if (swap->shadow != NULL)
+	{
+		key->stand_in = find_alike_index(swap, index, key->contype);
+		if (OidIsValid(key->stand_in))
+		{
+			key->name = get_rel_name(key->stand_in);
+			return true;
+		}
+	}
+	pgm_swap_note_missing(swap, swap->relid, psprintf("%s \"%s\"", key->contype == '\0' ? "index" : "key",
+													  key->name), swap->shadow == NULL ? NULL :
+						  creation(stand_in, pgm_swap_words_of(swap, index)));
+	return false;
+}
+
+/*
  * Note an index, and check what stands in for it.
  */
-static Key *
-find_key(PgmSwap *swap, Oid index)
+static void
+find_key(PgmSwap *swap, Oid index, char contype, char *constraint_comment)
 {
 	Key		   *key = palloc0(sizeof(Key));
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
 	Form_pg_index form;
-	char	   *stand_in;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for index %u", index);
 	form = (Form_pg_index) GETSTRUCT(tuple);
 	key->name = get_rel_name(index);
-	key->schema = pstrdup(quote_identifier(get_namespace_name(get_rel_namespace(index))));
 	key->comment = GetComment(index, RelationRelationId, 0);
+	key->contype = contype;
+	key->constraint_comment = constraint_comment;
 	key->clustered = form->indisclustered;
 	key->replica_identity = form->indisreplident;
 	ReleaseSysCache(tuple);
-
-	stand_in = pgm_dependents_stand_in(key->name);
-	key->stand_in = get_relname_relid(stand_in, get_rel_namespace(index));
-	if (!OidIsValid(key->stand_in) || !index_is_ready(swap, key->stand_in))
-		pgm_swap_report_missing(swap, "index", key->name, stand_in);
-	swap->keys = lappend(swap->keys, key);
-	return key;
+	if (find_key_stand_in(swap, key, index))
+		swap->keys = lappend(swap->keys, key);
 }
 
 /*
@@ -141,25 +229,98 @@ pgm_swap_is_valid(Oid constraint)
 }
 
 /*
- * Note a constraint that has no index, and check what stands in for it.
+ * A constraint of the new column that says what this one says of the old one.
+ */
+static Oid
+find_alike_constraint(const PgmSwap *swap, Oid constraint, Form_pg_constraint form)
+{
+	const char *words = pgm_swap_words_of(swap, constraint);
+	ListCell   *lc;
+
+	foreach(lc, swap->shadow_found->constraints)
+	{
+		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_constraint other;
+		bool		alike;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		other = (Form_pg_constraint) GETSTRUCT(tuple);
+		alike = other->conrelid == form->conrelid && other->contype == form->contype &&
+			(other->convalidated || !form->convalidated);
+		ReleaseSysCache(tuple);
+		if (alike && strcmp(pgm_swap_constraint_words(lfirst_oid(lc)), words) == 0)
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
+}
+
+/*
+ * Find what stands in for a constraint; false if there is nothing, which is noted.
+ */
+static bool
+find_check_stand_in(PgmSwap *swap, Check *check, Oid constraint, Form_pg_constraint form)
+{
+	char	   *stand_in = pgm_dependents_stand_in(check->name);
+	char	   *command = NULL;
+
+	check->stand_in = get_relation_constraint_oid(check->relid, stand_in, true);
+	if (OidIsValid(check->stand_in) &&
+		(!form->convalidated || pgm_swap_is_valid(check->stand_in)))
+	{
+		check->stand_in_name = stand_in;
+		check->gives_name = true;
+		return true;
+	}
+	if (!swap->by_content)
+		pgm_swap_report_missing(swap, "constraint", check->name, stand_in);
+	if (swap->shadow != NULL)
+	{
+		check->stand_in = find_alike_constraint(swap, constraint, form);
+		if (OidIsValid(check->stand_in))
+		{
+			check->stand_in_name = get_constraint_name(check->stand_in);
+			return true;
+		}
+		command = psprintf("ALTER TABLE %s ADD CONSTRAINT %s %s%s",
+						   pgm_relation_name(check->relid), quote_identifier(stand_in),
+						   pgm_swap_words_of(swap, constraint),
+						   form->convalidated ? "" : " NOT VALID");
+	}
+	pgm_swap_note_missing(swap, check->relid, psprintf("constraint \"%s\"%s", check->name,
+													   check->relid == swap->relid ? "" :
+													   psprintf(" of table \"%s\"",
+																get_rel_name(check->relid))), command);
+	return false;
+}
+
+/*
+ * Note a constraint that has no index of its own, or none that could be built
+ * first, and check what stands in for it.
  */
 static void
 find_check(PgmSwap *swap, Oid constraint, Form_pg_constraint form)
 {
 	Check	   *check = palloc0(sizeof(Check));
-	char	   *stand_in;
 
 	check->relid = form->conrelid;
 	check->name = pstrdup(NameStr(form->conname));
 	check->comment = GetComment(constraint, ConstraintRelationId, 0);
 	check->refers_here = form->contype == CONSTRAINT_FOREIGN && form->confrelid == swap->relid;
+	if (find_check_stand_in(swap, check, constraint, form))
+		swap->constraints = lappend(swap->constraints, check);
+}
 
-	stand_in = pgm_dependents_stand_in(check->name);
-	check->stand_in = get_relation_constraint_oid(check->relid, stand_in, true);
-	if (!OidIsValid(check->stand_in) ||
-		(form->convalidated && !pgm_swap_is_valid(check->stand_in)))
-		pgm_swap_report_missing(swap, "constraint", check->name, stand_in);
-	swap->constraints = lappend(swap->constraints, check);
+/*
+ * Is this a constraint that comes from one of a table above, or, at the end of an
+ * expansion, a NOT NULL, which carry.c knows by the column?
+ */
+static bool
+comes_by_itself(const PgmSwap *swap, Form_pg_constraint form)
+{
+	return swap->by_content &&
+		(OidIsValid(form->conparentid) || form->coninhcount > 0 ||
+		 form->contype == PGM_CONSTRAINT_NOT_NULL);
 }
 
 static void
@@ -167,17 +328,16 @@ find_constraint(PgmSwap *swap, Oid constraint)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 	Form_pg_constraint form;
-	Key		   *key;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for constraint %u", constraint);
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
-	if (form->contype == CONSTRAINT_PRIMARY || form->contype == CONSTRAINT_UNIQUE)
-	{
-		key = find_key(swap, form->conindid);
-		key->contype = form->contype;
-		key->constraint_comment = GetComment(constraint, ConstraintRelationId, 0);
-	}
+	if (comes_by_itself(swap, form))
+		;
+	else if ((form->contype == CONSTRAINT_PRIMARY || form->contype == CONSTRAINT_UNIQUE) &&
+			 !form->condeferrable && get_rel_relkind(form->conrelid) == RELKIND_RELATION)
+		find_key(swap, form->conindid, form->contype,
+				 GetComment(constraint, ConstraintRelationId, 0));
 	else
 		find_check(swap, constraint, form);
 	ReleaseSysCache(tuple);
@@ -210,7 +370,11 @@ pgm_swap_find_built(PgmSwap *swap)
 	ListCell   *lc;
 
 	foreach(lc, swap->found->indexes)
-		(void) find_key(swap, lfirst_oid(lc));
+	{
+		if (!swap->by_content || (index_is_ready(swap, lfirst_oid(lc)) &&
+								  !get_rel_relispartition(lfirst_oid(lc))))
+			find_key(swap, lfirst_oid(lc), '\0', NULL);
+	}
 	foreach(lc, swap->found->constraints)
 		find_constraint(swap, lfirst_oid(lc));
 	foreach(lc, swap->found->statistics)
@@ -235,6 +399,14 @@ pgm_swap_drop_references(PgmSwap *swap)
 	}
 }
 
+/* Comments, where there are none that somebody wrote for the new one. */
+static void
+put_comment(Oid object, Oid classid, char *comment)
+{
+	if (comment != NULL && GetComment(object, classid, 0) == NULL)
+		CreateComments(object, classid, 0, comment);
+}
+
 /*
  * The name of the index, its constraint, and what the table does with it.
  */
@@ -243,29 +415,28 @@ put_key(const PgmSwap *swap, const Key *key)
 {
 	const char *name = quote_identifier(key->name);
 
-	pgm_swap_run("ALTER INDEX %s RENAME TO %s", pgm_relation_name(key->stand_in), name);
-	if (key->contype != '\0')
+	if (strcmp(get_rel_name(key->stand_in), key->name) != 0)
+		pgm_swap_run("ALTER INDEX %s RENAME TO %s", pgm_relation_name(key->stand_in), name);
+	if (key->contype != '\0' && !OidIsValid(get_index_constraint(key->stand_in)))
 		pgm_swap_run("ALTER TABLE ONLY %s ADD CONSTRAINT %s %s USING INDEX %s", swap->table, name,
 					 key->contype == CONSTRAINT_PRIMARY ? "PRIMARY KEY" : "UNIQUE", name);
 	if (key->clustered)
 		pgm_swap_run("ALTER TABLE ONLY %s CLUSTER ON %s", swap->table, name);
 	if (key->replica_identity)
 		pgm_swap_run("ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %s", swap->table, name);
-	if (key->comment != NULL)
-		CreateComments(key->stand_in, RelationRelationId, 0, key->comment);
-	if (key->constraint_comment != NULL)
-		CreateComments(get_relation_constraint_oid(swap->relid, key->name, false),
-					   ConstraintRelationId, 0, key->constraint_comment);
+	put_comment(key->stand_in, RelationRelationId, key->comment);
+	if (key->contype != '\0')
+		put_comment(get_index_constraint(key->stand_in), ConstraintRelationId,
+					key->constraint_comment);
 }
 
 static void
 put_check(const Check *check)
 {
-	pgm_swap_run("ALTER TABLE ONLY %s RENAME CONSTRAINT %s TO %s", pgm_relation_name(check->relid),
-				 quote_identifier(pgm_dependents_stand_in(check->name)),
-				 quote_identifier(check->name));
-	if (check->comment != NULL)
-		CreateComments(check->stand_in, ConstraintRelationId, 0, check->comment);
+	if (check->gives_name)
+		pgm_swap_run("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", pgm_relation_name(check->relid),
+					 quote_identifier(check->stand_in_name), quote_identifier(check->name));
+	put_comment(check->stand_in, ConstraintRelationId, check->comment);
 }
 
 static void

@@ -5,8 +5,10 @@
  *	  options, the target of its statistics, default, identity, sequences,
  *	  comment.
  *
- * How its values are stored and compressed is not among it: that goes with the
- * type, and the server sets it anew when the type changes.
+ * How its values are stored and compressed is among it only if the type is the
+ * same: it goes with the type, and the server sets it anew when that changes.
+ * What somebody has set for the new column is kept: privileges are put together,
+ * and of the rest it is the new one's that stays.
  *
  * IDENTIFICATION
  *	  src/swap/carry.c
@@ -25,6 +27,7 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "executor/spi.h"
 #include "utils/acl.h"
@@ -36,13 +39,6 @@
 #include "base/relation.h"
 #include "swap/swap.h"
 
-/* What goes over in the catalog, for want of commands that do it exactly. */
-static const AttrNumber carried[] = {
-	Anum_pg_attribute_attacl,
-	Anum_pg_attribute_attidentity,
-	Anum_pg_attribute_attstattarget,
-};
-
 static HeapTuple
 fetch_attribute(const PgmSwap *swap, AttrNumber attnum)
 {
@@ -52,6 +48,15 @@ fetch_attribute(const PgmSwap *swap, AttrNumber attnum)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for attribute %d of relation %u", attnum, swap->relid);
 	return tuple;
+}
+
+/*
+ * Is a column known to be not null?
+ */
+bool
+pgm_swap_is_not_null(const PgmSwap *swap, AttrNumber attnum)
+{
+	return ((Form_pg_attribute) GETSTRUCT(fetch_attribute(swap, attnum)))->attnotnull;
 }
 
 /*
@@ -71,7 +76,49 @@ record_roles(const PgmSwap *swap, Datum old, bool old_is_null, Datum new, bool n
 }
 
 /*
- * Copy the attribute's row, as far as it is not about the type.
+ * Has a column a default?
+ */
+bool
+pgm_swap_has_default(const PgmSwap *swap, AttrNumber attnum)
+{
+	return ((Form_pg_attribute) GETSTRUCT(fetch_attribute(swap, attnum)))->atthasdef;
+}
+
+static bool
+is_identity(const PgmSwap *swap, AttrNumber attnum)
+{
+	return ((Form_pg_attribute) GETSTRUCT(fetch_attribute(swap, attnum)))->attidentity != '\0';
+}
+
+/*
+ * Is the old column an identity column, and the new one of a type that cannot be?
+ */
+bool
+pgm_swap_cannot_be_identity(const PgmSwap *swap)
+{
+	Oid			type = get_atttype(swap->relid, swap->shadow_attnum);
+
+	return is_identity(swap, swap->attnum) && type != INT2OID && type != INT4OID &&
+		type != INT8OID;
+}
+
+/*
+ * The privileges on either column.
+ */
+static Datum
+merge_privileges(const PgmSwap *swap, Datum old, bool old_is_null, Datum new, bool new_is_null)
+{
+	if (old_is_null)
+		return new;
+	if (new_is_null)
+		return old;
+	return PointerGetDatum(aclmerge(DatumGetAclP(new), DatumGetAclP(old),
+									pgm_relation_owner(swap->relid)));
+}
+
+/*
+ * Copy the attribute's row, as far as it is not about the type, for want of
+ * commands that do it exactly.
  */
 static void
 copy_attribute(PgmSwap *swap)
@@ -80,28 +127,75 @@ copy_attribute(PgmSwap *swap)
 	TupleDesc	desc = RelationGetDescr(attributes);
 	HeapTuple	from = fetch_attribute(swap, swap->attnum);
 	HeapTuple	to = fetch_attribute(swap, swap->shadow_attnum);
+	Form_pg_attribute old = (Form_pg_attribute) GETSTRUCT(from);
+	Form_pg_attribute new = (Form_pg_attribute) GETSTRUCT(to);
 	Datum		values[Natts_pg_attribute] = {0};
 	bool		nulls[Natts_pg_attribute] = {0};
 	bool		replace[Natts_pg_attribute] = {0};
+	const int	acl = Anum_pg_attribute_attacl - 1;
+	const int	target = Anum_pg_attribute_attstattarget - 1;
 	Datum		old_acl;
+	Datum		new_acl;
 	bool		old_acl_is_null;
+	bool		new_acl_is_null;
 	HeapTuple	tuple;
 
-	for (int i = 0; i < lengthof(carried); i++)
+	old_acl = heap_getattr(from, Anum_pg_attribute_attacl, desc, &old_acl_is_null);
+	new_acl = heap_getattr(to, Anum_pg_attribute_attacl, desc, &new_acl_is_null);
+	values[acl] = merge_privileges(swap, old_acl, old_acl_is_null, new_acl, new_acl_is_null);
+	nulls[acl] = old_acl_is_null && new_acl_is_null;
+	replace[acl] = true;
+	values[target] = heap_getattr(to, Anum_pg_attribute_attstattarget, desc, &nulls[target]);
+	if (nulls[target] || DatumGetInt32(values[target]) < 0)
 	{
-		AttrNumber	anum = carried[i];
-
-		values[anum - 1] = heap_getattr(from, anum, desc, &nulls[anum - 1]);
-		replace[anum - 1] = true;
+		values[target] = heap_getattr(from, Anum_pg_attribute_attstattarget, desc, &nulls[target]);
+		replace[target] = true;
 	}
-	swap->identity = ((Form_pg_attribute) GETSTRUCT(from))->attidentity != '\0';
-	old_acl = heap_getattr(to, Anum_pg_attribute_attacl, desc, &old_acl_is_null);
+	swap->identity = old->attidentity != '\0' &&
+		(!swap->by_content || (!pgm_swap_cannot_be_identity(swap) &&
+							   pgm_swap_is_not_null(swap, swap->shadow_attnum)));
+	if (swap->identity)
+	{
+		values[Anum_pg_attribute_attidentity - 1] = CharGetDatum(old->attidentity);
+		replace[Anum_pg_attribute_attidentity - 1] = true;
+	}
+	if (swap->by_content && old->atttypid == new->atttypid)
+	{
+		values[Anum_pg_attribute_attstorage - 1] = CharGetDatum(old->attstorage);
+		replace[Anum_pg_attribute_attstorage - 1] = true;
+		values[Anum_pg_attribute_attcompression - 1] = CharGetDatum(old->attcompression);
+		replace[Anum_pg_attribute_attcompression - 1] = true;
+	}
 	tuple = heap_modify_tuple(to, desc, values, nulls, replace);
 	CatalogTupleUpdate(attributes, &tuple->t_self, tuple);
-	record_roles(swap, old_acl, old_acl_is_null, values[Anum_pg_attribute_attacl - 1],
-				 nulls[Anum_pg_attribute_attacl - 1]);
+	record_roles(swap, new_acl, new_acl_is_null, values[acl], nulls[acl]);
 	table_close(attributes, RowExclusiveLock);
 	CommandCounterIncrement();
+}
+
+/* Does a list of options have one? */
+static bool
+has_option(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		if (strcmp(lfirst_node(DefElem, lc)->defname, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The options of a column, as DefElem *. */
+static List *
+options_of(const PgmSwap *swap, AttrNumber attnum)
+{
+	bool		is_null;
+	Datum		options = SysCacheGetAttr(ATTNUM, fetch_attribute(swap, attnum),
+										  Anum_pg_attribute_attoptions, &is_null);
+
+	return is_null ? NIL : untransformRelOptions(options);
 }
 
 /*
@@ -111,18 +205,15 @@ copy_attribute(PgmSwap *swap)
 static void
 copy_options(const PgmSwap *swap)
 {
-	HeapTuple	from = fetch_attribute(swap, swap->attnum);
-	bool		is_null;
-	Datum		options = SysCacheGetAttr(ATTNUM, from, Anum_pg_attribute_attoptions, &is_null);
+	List	   *there = options_of(swap, swap->shadow_attnum);
 	ListCell   *lc;
 
-	if (is_null)
-		return;
-	foreach(lc, untransformRelOptions(options))
+	foreach(lc, options_of(swap, swap->attnum))
 	{
 		const DefElem *option = lfirst_node(DefElem, lc);
 
-		if (strncmp(option->defname, "pg_", strlen("pg_")) == 0)
+		if (strncmp(option->defname, "pg_", strlen("pg_")) == 0 ||
+			has_option(there, option->defname))
 			continue;
 		pgm_swap_run("ALTER TABLE ONLY %s ALTER COLUMN %s SET (%s = %s)", swap->table,
 					 quote_identifier(swap->shadow), quote_identifier(option->defname),
@@ -177,15 +268,6 @@ move_sequence(const PgmSwap *swap, Oid sequence)
 }
 
 /*
- * Is a column known to be not null?
- */
-static bool
-is_not_null(const PgmSwap *swap, AttrNumber attnum)
-{
-	return ((Form_pg_attribute) GETSTRUCT(fetch_attribute(swap, attnum)))->attnotnull;
-}
-
-/*
  * The server believes the check that proves it, instead of reading the table.
  */
 static void
@@ -209,13 +291,17 @@ pgm_swap_carry_before(PgmSwap *swap)
 	ListCell   *lc;
 
 	swap->comment = GetComment(swap->relid, RelationRelationId, swap->attnum);
-	swap->default_value = find_default(swap);
-	if (is_not_null(swap, swap->attnum) && !is_not_null(swap, swap->shadow_attnum))
+	if (!swap->by_content)
+		swap->default_value = find_default(swap);
+	if (!swap->by_content && pgm_swap_is_not_null(swap, swap->attnum) && !pgm_swap_is_not_null(swap, swap->shadow_attnum))
 		set_not_null(swap);
 	copy_attribute(swap);
 	copy_options(swap);
 	foreach(lc, swap->found->sequences)
-		move_sequence(swap, lfirst_oid(lc));
+	{
+		if (swap->identity || !is_identity(swap, swap->attnum))
+			move_sequence(swap, lfirst_oid(lc));
+	}
 }
 
 /*
@@ -224,9 +310,12 @@ pgm_swap_carry_before(PgmSwap *swap)
 void
 pgm_swap_carry_after(PgmSwap *swap)
 {
+	char	   *column = get_attname(swap->relid, swap->shadow_attnum, false);
+
 	if (swap->default_value != NULL)
 		pgm_swap_run("ALTER TABLE ONLY %s ALTER COLUMN %s SET DEFAULT %s", swap->table,
-					 quote_identifier(swap->column), swap->default_value);
-	if (swap->comment != NULL)
+					 quote_identifier(column), swap->default_value);
+	if (swap->comment != NULL &&
+		GetComment(swap->relid, RelationRelationId, swap->shadow_attnum) == NULL)
 		CreateComments(swap->relid, RelationRelationId, swap->shadow_attnum, swap->comment);
 }

@@ -127,6 +127,10 @@ typedef struct PgmVerification
 
 extern void pgm_sync_verify(const PgmPair *pair, Oid relid, const PgmVerification *wanted);
 
+/* heir.c */
+extern PgmPair *pgm_sync_heir(List *pairs, const char *column);
+extern char *pgm_sync_heir_default(Oid relid, const PgmPair *pair, bool *known);
+
 /* trigger.c */
 extern Datum pgm_sync_fire(FunctionCallInfo fcinfo);
 

@@ -36,7 +36,7 @@ $$, ARRAY[
 		'down text DEFAULT NULL::text, new_column name DEFAULT NULL::name) bigint',
 	'verify_expansion(relation regclass, new_column name, max_rows integer DEFAULT 100, from_page bigint DEFAULT 0, ' ||
 		'to_page bigint DEFAULT NULL::bigint, OUT row_key text, OUT old_value text, OUT new_value text, OUT up_value text) SETOF record',
-	'contract(relation regclass, old_column name, force boolean DEFAULT false) void',
+	'contract(relation regclass, old_column name, force boolean DEFAULT false, rename boolean DEFAULT false) void',
 	'abandon(relation regclass, new_column name) void',
 	'sync() trigger',
 	'sync_begin(relation regclass, source text[], target name, up text, down text DEFAULT NULL::text) bigint',
