@@ -49,6 +49,7 @@ OBJS = \
 	src/store/signals.o \
 	src/store/step.o \
 	src/store/sync.o \
+	src/store/version.o \
 	src/backfill/brake.o \
 	src/backfill/change.o \
 	src/backfill/clean.o \
@@ -102,10 +103,12 @@ OBJS = \
 	src/sync/expression.o \
 	src/sync/heir.o \
 	src/sync/pair.o \
+	src/sync/rights.o \
 	src/sync/row.o \
 	src/sync/trigger.o \
 	src/sync/use.o \
 	src/sync/verify.o \
+	src/sync/version.o \
 	src/exec/attempt.o \
 	src/exec/execute.o \
 	src/exec/look.o \
@@ -152,6 +155,7 @@ OBJS = \
 	src/api/sync.o \
 	src/api/undo.o \
 	src/api/verify.o \
+	src/api/version.o \
 	src/api/wait.o \
 	src/pgmigrate.o
 PGFILEDESC = "pgmigrate - schema migrations inside PostgreSQL"
@@ -228,7 +232,8 @@ REGRESS = \
 	sync \
 	sync_refused \
 	expand \
-	contract
+	contract \
+	version
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION = \

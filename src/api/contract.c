@@ -38,6 +38,7 @@
 #include "store/backfill.h"
 #include "swap/swap.h"
 #include "sync/sync.h"
+#include "sync/version.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_contract);
 PG_FUNCTION_INFO_V1(pgmigrate_abandon);
@@ -256,23 +257,44 @@ default_of(Oid relid, void *arg, bool *known)
 }
 
 /*
- * Begin a contraction: what is to be done to which columns.
+ * What is to be done to which columns.  Returns the pairs that cannot be without
+ * the old one, as PgmPair *.
  */
-static void
-prepare(PgmContraction *contraction, List *pairs)
+static List *
+prepare(PgmContraction *contraction)
 {
+	List	   *pairs = pgm_sync_pairs_reading(contraction->relid, contraction->column);
 	PgmPair    *heir = pgm_sync_heir(pairs, contraction->column);
 
+	if (pairs == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no column of table \"%s\" is kept in step with column \"%s\"",
+						get_rel_name(contraction->relid), contraction->column),
+				 errhint("See migrate.expansion.")));
 	contraction->heir_default = default_of;
 	contraction->arg = heir;
-	if (heir != NULL)
-		contraction->heir = heir->target;
-	else if (contraction->take_name)
+	contraction->heir = heir == NULL ? NULL : heir->target;
+	if (heir == NULL && contraction->take_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no column takes the place of column \"%s\" of table \"%s\"",
 						contraction->column, get_rel_name(contraction->relid)),
 				 errdetail("That is one that is made of it alone, and that it is made of.")));
+	return pairs;
+}
+
+/* Are the rows filled, and nobody writes the old side? */
+static void
+check_written(const PgmContraction *contraction, List *pairs)
+{
+	ListCell   *lc;
+
+	foreach(lc, pairs)
+	{
+		check_filled(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
+		check_quiet(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
+	}
 }
 
 /*
@@ -284,14 +306,24 @@ check(PgmContraction *contraction, List *pairs)
 	const bool	locked = false;
 	ListCell   *lc;
 
-	foreach(lc, pairs)
-	{
-		check_filled(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
-		check_quiet(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
-	}
+	check_written(contraction, pairs);
 	check_missing(contraction, locked);
 	foreach(lc, pairs)
 		check_in_step(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
+}
+
+/*
+ * Lock a table and all below it, and the views of versions that show a column of
+ * it: those who use them have these locked before the table.  Returns the views.
+ */
+static List *
+lock_with_views(Oid relid, const char *column, List *others)
+{
+	List	   *views = pgm_version_views_with(relid, column);
+	List	   *relids = list_concat(list_make1_oid(relid), views);
+
+	pgm_lock_trees(list_concat_unique_oid(relids, others), AccessExclusiveLock);
+	return pgm_version_views_with(relid, column);
 }
 
 /*
@@ -303,6 +335,7 @@ pgmigrate_contract(PG_FUNCTION_ARGS)
 {
 	PgmContraction contraction = {0};
 	List	   *pairs;
+	List	   *views;
 	ListCell   *lc;
 	bool		force;
 	const bool	locked = true;
@@ -316,28 +349,19 @@ pgmigrate_contract(PG_FUNCTION_ARGS)
 	contraction.take_name = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	pgm_extension_require();
 
-	pairs = pgm_sync_pairs_reading(contraction.relid, contraction.column);
-	if (pairs == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("no column of table \"%s\" is kept in step with column \"%s\"",
-						get_rel_name(contraction.relid), contraction.column),
-				 errhint("See migrate.expansion.")));
-	prepare(&contraction, pairs);
+	pairs = prepare(&contraction);
 	if (!force)
 		check(&contraction, pairs);
-	pgm_lock_trees(list_concat_unique_oid(list_make1_oid(contraction.relid),
-										  pgm_swap_others(&contraction)),
-				   AccessExclusiveLock);
-	foreach(lc, pairs)
-	{
-		if (!force)
-			check_quiet(contraction.relid, contraction.column, (PgmPair *) lfirst(lc));
-	}
+	views = lock_with_views(contraction.relid, contraction.column, pgm_swap_others(&contraction));
+	/* there may be more of them than before */
+	pairs = prepare(&contraction);
+	if (!force)
+		check_written(&contraction, pairs);
 	if (force)
 		warn_of_missing(&contraction);
 	else
 		check_missing(&contraction, locked);
+	pgm_version_drop_views(views);
 	foreach(lc, pairs)
 		(void) pgm_sync_end(contraction.relid, ((PgmPair *) lfirst(lc))->target);
 	pgm_swap_contract(&contraction);
@@ -353,6 +377,7 @@ pgmigrate_abandon(PG_FUNCTION_ARGS)
 	Oid			relid;
 	const char *column;
 	List	   *pairs;
+	List	   *views;
 	PgmJob	   *job;
 
 	pgm_args_check_count(fcinfo, 2);
@@ -370,11 +395,12 @@ pgmigrate_abandon(PG_FUNCTION_ARGS)
 						get_rel_name(relid)),
 				 errhint("See migrate.expansion.")));
 	/* the table before the job, as a batch takes them */
-	pgm_lock_tree(relid, AccessExclusiveLock);
+	views = lock_with_views(relid, column, NIL);
 	job = open_fill(linitial(pairs));
 	if (job != NULL && job->state != PGM_JOB_CANCELLED)
 		execute(psprintf("SELECT migrate.cancel(" INT64_FORMAT "::pg_catalog.int8)", job->id),
 				SPI_OK_SELECT);
+	pgm_version_drop_views(views);
 	(void) pgm_sync_end(relid, column);
 	drop_column(relid, column);
 	PG_RETURN_VOID();

@@ -33,6 +33,7 @@
 #include "base/relation.h"
 #include "store/backfill.h"
 #include "sync/sync.h"
+#include "sync/version.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_expand_column);
 PG_FUNCTION_INFO_V1(pgmigrate_expand_rename);
@@ -47,6 +48,8 @@ typedef struct Expansion
 	const char *type;			/* as it stands in a statement */
 	const char *up;
 	const char *down;			/* or NULL */
+	const char *old;			/* column that it takes the place of, or NULL */
+	const char *becomes;		/* name in the end, if another one, or NULL */
 } Expansion;
 
 /* The table that argument 0 names, which the caller has to own. */
@@ -111,6 +114,9 @@ type_of(Oid relid, const char *column, bool with_collation)
 	return text;
 }
 
+/*
+ * The column.  Who may read or write the old one may do so with this one.
+ */
 static void
 add_column(const Expansion *expansion)
 {
@@ -122,6 +128,16 @@ add_column(const Expansion *expansion)
 	SPI_connect();
 	if (SPI_execute(command, read_only, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "unexpected result of command: %s", command);
+	if (expansion->old != NULL)
+	{
+		PgmShownColumn columns = {
+			.column = unconstify(char *, expansion->old),
+			.shown = unconstify(char *, expansion->column)
+		};
+
+		pgm_sync_copy_rights(expansion->relid, list_make1(&columns),
+							 pgm_relation_name(expansion->relid), NULL);
+	}
 	SPI_finish();
 }
 
@@ -184,7 +200,7 @@ expand(const Expansion *expansion)
 						expansion->down);
 	pair = linitial(pgm_sync_pairs(expansion->relid, expansion->column));
 	job = submit_fill(expansion, pair->up);
-	pgm_store_set_pair_job(id, job);
+	pgm_store_set_expansion(id, job, expansion->becomes);
 	return job;
 }
 
@@ -224,6 +240,7 @@ pgmigrate_expand_rename(PG_FUNCTION_ARGS)
 	old = name_argument(fcinfo, 1, "old_column");
 	expansion.column = name_argument(fcinfo, 2, "new_column");
 	expansion.type = type_of(expansion.relid, old, with_collation);
+	expansion.old = old;
 	expansion.source = list_make1(unconstify(char *, old));
 	expansion.up = quote_identifier(old);
 	expansion.down = quote_identifier(expansion.column);
@@ -251,6 +268,7 @@ pgmigrate_expand_type(PG_FUNCTION_ARGS)
 	expansion.down = pgm_args_optional_text(fcinfo, 4, "down");
 	expansion.column = PG_ARGISNULL(5) ? makeObjectName(old, "new", NULL) :
 		name_argument(fcinfo, 5, "new_column");
+	expansion.old = expansion.becomes = old;
 	old_type = type_of(expansion.relid, old, with_collation);
 	expansion.source = list_make1(unconstify(char *, old));
 	if (expansion.up == NULL)

@@ -67,3 +67,18 @@ AS 'MODULE_PATHNAME', 'pgmigrate_abandon'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.abandon(regclass, name) IS
 'go back from an expansion: cancel its backfill and drop the new column';
+
+CREATE FUNCTION migrate.expand_version(version name, relations regclass[] DEFAULT NULL,
+	schema name DEFAULT 'public', shape text DEFAULT 'new', show text[] DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'pgmigrate_expand_version'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.expand_version(name, regclass[], name, text, text[]) IS
+'make a schema of views that show tables in the shape that they have after, or before, their expansions';
+
+CREATE FUNCTION migrate.drop_version(version name)
+RETURNS void
+AS 'MODULE_PATHNAME', 'pgmigrate_drop_version'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION migrate.drop_version(name) IS
+'drop a schema of views that expand_version() made';

@@ -19,6 +19,7 @@ CREATE TABLE migrate.sync_pair (
 	database oid NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	job_id bigint,
+	becomes text,
 	UNIQUE (sync, target)
 );
 COMMENT ON TABLE migrate.sync_pair IS 'old columns and the new one that is kept in step with them';
@@ -37,6 +38,7 @@ COMMENT ON COLUMN migrate.sync_pair.created_in IS 'system identifier of the clus
 COMMENT ON COLUMN migrate.sync_pair.database IS 'OID of the database in which it was made';
 COMMENT ON COLUMN migrate.sync_pair.created_at IS 'when it was made';
 COMMENT ON COLUMN migrate.sync_pair.job_id IS 'number of the backfill that fills the new column, or NULL';
+COMMENT ON COLUMN migrate.sync_pair.becomes IS 'name that the new column has in views of the new shape, or NULL: its own';
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.sync_pair
 	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
@@ -68,3 +70,33 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.sy
 ALTER TABLE migrate.sync_use ENABLE ALWAYS TRIGGER guard;
 
 SELECT pg_catalog.pg_extension_config_dump('migrate.sync_use', '');
+
+-- Schemas of views that show tables in the shape that they have before or after
+-- their expansions.  What belongs to a version is what is in its schema.
+CREATE TABLE migrate.schema_version (
+	name text PRIMARY KEY,
+	shape text NOT NULL CHECK (shape IN ('old', 'new')),
+	relations text[] NOT NULL,
+	syncs bigint[] NOT NULL,
+	created_by text NOT NULL,
+	created_by_oid oid NOT NULL,
+	created_in bigint NOT NULL,
+	database oid NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE migrate.schema_version IS 'schemas of views that show tables in their old or new shape';
+COMMENT ON COLUMN migrate.schema_version.name IS 'name of the schema';
+COMMENT ON COLUMN migrate.schema_version.shape IS 'old or new';
+COMMENT ON COLUMN migrate.schema_version.relations IS 'names of the tables when the version was made';
+COMMENT ON COLUMN migrate.schema_version.syncs IS 'numbers of the pairs of these tables, as in sync_pair';
+COMMENT ON COLUMN migrate.schema_version.created_by IS 'role that made the version';
+COMMENT ON COLUMN migrate.schema_version.created_by_oid IS 'OID of that role';
+COMMENT ON COLUMN migrate.schema_version.created_in IS 'system identifier of the cluster in which it was made';
+COMMENT ON COLUMN migrate.schema_version.database IS 'OID of the database in which it was made';
+COMMENT ON COLUMN migrate.schema_version.created_at IS 'when it was made';
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.schema_version
+	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();
+ALTER TABLE migrate.schema_version ENABLE ALWAYS TRIGGER guard;
+
+SELECT pg_catalog.pg_extension_config_dump('migrate.schema_version', '');

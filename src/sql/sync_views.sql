@@ -48,3 +48,33 @@ COMMENT ON COLUMN migrate.expansion.new_written_at IS 'when the new side was las
 COMMENT ON COLUMN migrate.expansion.new_written_by IS 'session user that did so';
 COMMENT ON COLUMN migrate.expansion.new_written_from IS 'application_name of that session';
 GRANT SELECT ON migrate.expansion TO PUBLIC;
+
+-- A plain user sees the versions that the roles it belongs to have made.
+CREATE VIEW migrate.version WITH (security_barrier) AS
+SELECT v.name,
+	v.shape,
+	v.relations,
+	v.created_by,
+	v.created_at,
+	w.at AS written_at,
+	w.username AS written_by,
+	w.application_name AS written_from
+FROM migrate.schema_version v
+	LEFT JOIN LATERAL (SELECT u.at, u.username, u.application_name
+		FROM migrate.sync_pair p JOIN migrate.sync_use u ON u.pair_id OPERATOR(pg_catalog.=) p.id
+		WHERE p.sync OPERATOR(pg_catalog.=) ANY (v.syncs) AND u.side OPERATOR(pg_catalog.=) v.shape
+		ORDER BY u.at DESC LIMIT 1) w ON true
+WHERE (SELECT pg_catalog.has_table_privilege('migrate.schema_version', 'SELECT')
+		OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
+	OR v.created_by OPERATOR(pg_catalog.=) ANY (SELECT o.rolname::text
+		FROM pg_catalog.pg_roles o WHERE pg_catalog.pg_has_role(o.oid, 'USAGE'));
+COMMENT ON VIEW migrate.version IS 'schemas of views that show tables in their old or new shape, and who wrote that side last';
+COMMENT ON COLUMN migrate.version.name IS 'name of the schema';
+COMMENT ON COLUMN migrate.version.shape IS 'old or new';
+COMMENT ON COLUMN migrate.version.relations IS 'names of the tables when the version was made';
+COMMENT ON COLUMN migrate.version.created_by IS 'role that made the version';
+COMMENT ON COLUMN migrate.version.created_at IS 'when it was made';
+COMMENT ON COLUMN migrate.version.written_at IS 'when a column of that side of its tables was last written, to the minute, or NULL';
+COMMENT ON COLUMN migrate.version.written_by IS 'session user that did so';
+COMMENT ON COLUMN migrate.version.written_from IS 'application_name of that session';
+GRANT SELECT ON migrate.version TO PUBLIC;

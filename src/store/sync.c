@@ -85,7 +85,8 @@ List *
 pgm_store_fetch_pairs(int64 sync)
 {
 	static PgmQuery query = {
-		"SELECT id, relid, relation, source, target, up, down, settings, job_id FROM migrate.sync_pair"
+		"SELECT id, relid, relation, source, target, up, down, settings, job_id,"
+		" becomes FROM migrate.sync_pair"
 		" WHERE sync = $1 ORDER BY id",
 		SPI_OK_SELECT, 1, {INT8OID}
 	};
@@ -112,6 +113,7 @@ pgm_store_fetch_pairs(int64 sync)
 		pair->down = pgm_query_text(i, 7);
 		pair->settings = pgm_query_strings(i, 8);
 		pair->job = pgm_query_int64(i, 9, 0);
+		pair->becomes = pgm_query_text(i, 10);
 		pairs = lappend(pairs, pair);
 	}
 	MemoryContextSwitchTo(old);
@@ -146,22 +148,25 @@ pgm_store_find_sync(Oid relid)
 }
 
 /*
- * Note which backfill fills the new side of a pair.
+ * Note which backfill fills the new side of a pair, and what that is called in
+ * views of the new shape, if not by its own name.
  */
 void
-pgm_store_set_pair_job(int64 id, int64 job)
+pgm_store_set_expansion(int64 id, int64 job, const char *becomes)
 {
 	static PgmQuery query = {
-		"UPDATE migrate.sync_pair SET job_id = $2 WHERE id = $1",
-		SPI_OK_UPDATE, 2, {INT8OID, INT8OID}
+		"UPDATE migrate.sync_pair SET job_id = $2, becomes = $3 WHERE id = $1",
+		SPI_OK_UPDATE, 3, {INT8OID, INT8OID, TEXTOID}
 	};
 	PgmQueryScope scope;
-	Datum		values[2];
+	Datum		values[3];
+	char		nulls[4] = "   ";
 
 	values[0] = Int64GetDatum(id);
 	values[1] = Int64GetDatum(job);
+	pgm_query_set_text(values, nulls, 2, becomes);
 	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
+	pgm_query_run(&query, values, nulls);
 	pgm_query_end(&scope);
 }
 

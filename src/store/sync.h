@@ -27,11 +27,13 @@ typedef struct PgmPair
 	List	   *settings;		/* names and values, see
 								 * pgm_guc_save_meaning() */
 	int64		job;			/* that fills the new side; 0 if none */
+	char	   *becomes;		/* what that is called in the end, if not
+								 * "target", or NULL */
 } PgmPair;
 
 extern void pgm_store_insert_pair(PgmPair *pair);
 extern List *pgm_store_fetch_pairs(int64 sync);
-extern void pgm_store_set_pair_job(int64 id, int64 job);
+extern void pgm_store_set_expansion(int64 id, int64 job, const char *becomes);
 extern void pgm_store_note_use(int64 pair, bool new_side);
 extern char *pgm_store_recent_use(int64 pair, int seconds);
 extern int64 pgm_store_find_sync(Oid relid);

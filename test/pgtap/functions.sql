@@ -38,6 +38,9 @@ $$, ARRAY[
 		'to_page bigint DEFAULT NULL::bigint, OUT row_key text, OUT old_value text, OUT new_value text, OUT up_value text) SETOF record',
 	'contract(relation regclass, old_column name, force boolean DEFAULT false, rename boolean DEFAULT false) void',
 	'abandon(relation regclass, new_column name) void',
+	'expand_version(version name, relations regclass[] DEFAULT NULL::regclass[], schema name DEFAULT ''public''::name, ' ||
+		'shape text DEFAULT ''new''::text, show text[] DEFAULT NULL::text[]) void',
+	'drop_version(version name) void',
 	'sync() trigger',
 	'sync_begin(relation regclass, source text[], target name, up text, down text DEFAULT NULL::text) bigint',
 	'sync_end(relation regclass, target name) boolean',

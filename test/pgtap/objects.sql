@@ -1,13 +1,13 @@
 -- What the extension puts into the schema migrate, to the last column.
 BEGIN;
-SELECT plan(46);
+SELECT plan(48);
 
 SELECT has_schema('migrate');
 SELECT tables_are('migrate', ARRAY['migration', 'run', 'run_statement',
 	'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute',
-	'online_run', 'run_step', 'sync_pair', 'sync_use']);
+	'online_run', 'run_step', 'sync_pair', 'sync_use', 'schema_version']);
 SELECT views_are('migrate', ARRAY['history', 'history_statement', 'history_step', 'run_progress',
-	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample', 'expansion']);
+	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample', 'expansion', 'version']);
 SELECT sequences_are('migrate', ARRAY['run_id_seq', 'backfill_job_id_seq', 'sync_pair_id_seq']);
 
 PREPARE columns_of(text) AS
@@ -439,7 +439,8 @@ created_by_oid oid not null
 created_in bigint not null
 database oid not null
 created_at timestamp with time zone not null
-job_id bigint'], 'columns of sync_pair');
+job_id bigint
+becomes text'], 'columns of sync_pair');
 
 SELECT results_eq($$EXECUTE columns_of('migrate.sync_use')$$, ARRAY[
 'pair_id bigint not null
@@ -466,6 +467,27 @@ new_written_at timestamp with time zone
 new_written_by text
 new_written_from text'], 'columns of expansion');
 
+SELECT results_eq($$EXECUTE columns_of('migrate.schema_version')$$, ARRAY[
+'name text not null
+shape text not null
+relations text[] not null
+syncs bigint[] not null
+created_by text not null
+created_by_oid oid not null
+created_in bigint not null
+database oid not null
+created_at timestamp with time zone not null'], 'columns of schema_version');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.version')$$, ARRAY[
+'name text
+shape text
+relations text[]
+created_by text
+created_at timestamp with time zone
+written_at timestamp with time zone
+written_by text
+written_from text'], 'columns of version');
+
 SELECT is_empty($$
 	SELECT relname FROM pg_class WHERE relnamespace = 'migrate'::regnamespace AND relkind = 'v'
 	AND NOT coalesce('security_barrier=true' = ANY (reloptions), false)
@@ -476,7 +498,7 @@ SELECT results_eq($$
 	FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%' AND NOT tgisinternal ORDER BY 1
 $$, $$
 	SELECT 'migrate.' || t, 'guard', 'A', 'migrate.guard'
-	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'online_run', 'run', 'run_statement', 'run_step', 'sync_pair', 'sync_use']) t
+	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'online_run', 'run', 'run_statement', 'run_step', 'schema_version', 'sync_pair', 'sync_use']) t
 $$, 'each table is guarded, always');
 
 SELECT is_empty($$

@@ -33,7 +33,7 @@ SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_plain')$$, ARRAY['status', 
 	'PUBLIC can execute status(), and the trigger function that partitions need');
 SELECT set_eq($$SELECT pg_temp.privileges('pgmigrate_plain')$$,
 	ARRAY['history SELECT', 'history_statement SELECT', 'history_step SELECT', 'run_progress SELECT', 'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT',
-	'backfill_error SELECT', 'backfill_sample SELECT', 'expansion SELECT'], 'PUBLIC can read the views only');
+	'backfill_error SELECT', 'backfill_sample SELECT', 'expansion SELECT', 'version SELECT'], 'PUBLIC can read the views only');
 
 -- The sets.
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_monitor', 'monitor')$$, 'grant_to(monitor)');
@@ -47,7 +47,7 @@ SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_operator')
 	'resume', 'cancel', 'retry', 'backfill', 'swap_column', 'sync_begin', 'sync_end'], 'operator, beyond monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_admin')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_operator')$$,
-	ARRAY['abandon', 'baseline', 'compensate', 'contract', 'estimate', 'expand_column', 'expand_rename', 'expand_type', 'load', 'register', 'resolve', 'unregister', 'verify_expansion'], 'admin, beyond operator');
+	ARRAY['abandon', 'baseline', 'compensate', 'contract', 'drop_version', 'estimate', 'expand_column', 'expand_rename', 'expand_type', 'expand_version', 'load', 'register', 'resolve', 'unregister', 'verify_expansion'], 'admin, beyond operator');
 SELECT set_eq($$
 	SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace
 	EXCEPT SELECT pg_temp.executable('pgmigrate_admin')$$,
@@ -65,7 +65,7 @@ SELECT set_eq(format('SELECT pg_temp.privileges(%L)', role),
 	ARRAY['history SELECT', 'history_statement SELECT', 'history_step SELECT', 'run_progress SELECT',
 	'migration SELECT', 'run SELECT', 'run_statement SELECT', 'online_run SELECT', 'run_step SELECT',
 	'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT', 'backfill_error SELECT', 'backfill_sample SELECT',
-	'backfill_job SELECT', 'backfill_leaf SELECT', 'backfill_lane SELECT', 'backfill_bad_row SELECT', 'backfill_minute SELECT', 'sync_pair SELECT', 'sync_use SELECT', 'expansion SELECT'],
+	'backfill_job SELECT', 'backfill_leaf SELECT', 'backfill_lane SELECT', 'backfill_bad_row SELECT', 'backfill_minute SELECT', 'sync_pair SELECT', 'sync_use SELECT', 'schema_version SELECT', 'expansion SELECT', 'version SELECT'],
 	role || ' can read, and write nothing')
 FROM unnest(ARRAY['pgmigrate_monitor', 'pgmigrate_operator', 'pgmigrate_admin']) role;
 SELECT is_empty($$
