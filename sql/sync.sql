@@ -109,6 +109,19 @@ UPDATE split SET last = 'van Gogh' WHERE id = 2;
 UPDATE split SET first = 'Leonhard' WHERE id = 4;
 UPDATE split SET name = 'Ada King' WHERE id = 1;
 TABLE split ORDER BY id;
+-- in a row that is not filled yet, "down" reads what a fill would give
+ALTER TABLE split DISABLE TRIGGER zzz_pgmigrate_sync;
+INSERT INTO split VALUES (10, 'Grace Murray'), (11, 'Alan Turing'), (12, 'Emmy Noether'), (13, 'Plato');
+ALTER TABLE split ENABLE ALWAYS TRIGGER zzz_pgmigrate_sync;
+UPDATE split SET last = 'Hopper' WHERE id = 10;
+UPDATE split SET first = 'Mathison' WHERE id = 11;
+UPDATE split SET first = 'Max', last = NULL WHERE id = 12;
+UPDATE split SET last = 'the elder' WHERE id = 13;
+-- but what is null in a row that is in step was set to that
+UPDATE split SET first = NULL WHERE id = 10;
+UPDATE split SET last = 'Brewster' WHERE id = 10;
+SELECT * FROM split WHERE id BETWEEN 10 AND 13 ORDER BY id;
+DELETE FROM split WHERE id >= 10;
 
 -- what an INSERT that does not mention the old column leaves there
 CREATE SEQUENCE numbers;

@@ -33,7 +33,8 @@
  *
  * Several pairs may share an old column.  If one's new side was written, the
  * others get their new values of the old column, as with any write of it; but not
- * those that "down" has read, which are part of what was written.
+ * those that "down" has read, which are part of what was written.  In a row that is
+ * yet to be filled, new sides that "down" reads are filled before it does.
  *
  * Two kinds of writes are told apart.  A batch of a backfill that sets the new
  * column to what "up" gives fills it, so it does not go back down.  With
@@ -316,11 +317,58 @@ is_filled(Relation rel)
 	return DatumGetInt32(pg_trigger_depth(fcinfo)) == 1;
 }
 
+/* Was the old side of pair "i" what "down" makes of the new one? */
+static bool
+was_down(PgmSyncStatement *statement, int i, TupleTableSlot *before)
+{
+	PgmSyncPair *pair = &statement->table->pairs[i];
+	TupleTableSlot *row = statement->row;
+	bool		isnull;
+	bool		result;
+	Datum		value;
+
+	if (pair->down == NULL)
+		return false;
+	statement->row = before;
+	value = pgm_sync_evaluate(statement, i, pair->down, &statement->pairs[i].down, &isnull);
+	result = pgm_sync_is_in_row(statement, pair->source, value, isnull);
+	statement->row = row;
+	return result;
+}
+
 /*
- * Carry out what was decided.
+ * The "down" of pair "from" is to be evaluated for a row that was like "before".
+ * Where it reads new sides that nobody has filled or written yet, they are filled
+ * first: it would lose what they stand for.
  */
 static void
-carry_out(PgmSyncStatement *statement, bool filled)
+fill_what_is_read(PgmSyncStatement *statement, int from, TupleTableSlot *before)
+{
+	PgmSyncTable *table = statement->table;
+	bool		isnull;
+	Datum		value;
+
+	for (int i = 0; i < table->npairs; i++)
+	{
+		PgmSyncPair *pair = &table->pairs[i];
+		PgmSyncPairState *state = &statement->pairs[i];
+
+		if (i == from || state->old_written || state->target_written ||
+			!bms_is_member(pair->target, table->pairs[from].down_reads))
+			continue;
+		(void) slot_getattr(statement->row, pair->target, &isnull);
+		if (!isnull || was_down(statement, i, before))
+			continue;
+		value = pgm_sync_evaluate(statement, i, pair->up, &state->up, &isnull);
+		(void) pgm_sync_set_column(statement, pair->target, value, isnull);
+	}
+}
+
+/*
+ * Carry out what was decided for a row that was like "before", if it was there.
+ */
+static void
+carry_out(PgmSyncStatement *statement, TupleTableSlot *before, bool filled)
 {
 	PgmSyncTable *table = statement->table;
 	bool		isnull;
@@ -332,6 +380,8 @@ carry_out(PgmSyncStatement *statement, bool filled)
 
 		if (statement->pairs[i].action != PGM_SYNC_DOWN || (filled && is_up(statement, i)))
 			continue;
+		if (before != NULL)
+			fill_what_is_read(statement, i, before);
 		value = pgm_sync_evaluate(statement, i, pair->down, &statement->pairs[i].down, &isnull);
 		if (pgm_sync_set_column(statement, pair->source, value, isnull))
 			follow_source(statement, i);
@@ -386,7 +436,7 @@ sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot
 	filled = !is_insert && is_filled(trigger->tg_relation);
 	if (!filled)
 		note_use(statement, is_insert);
-	carry_out(statement, filled);
+	carry_out(statement, is_insert ? NULL : trigger->tg_trigslot, filled);
 	pgm_sync_leave_owner(&scope);
 	error_context_stack = callback.previous;
 	return statement->row == slot ? tuple : pgm_sync_form_tuple(statement, tuple);
