@@ -105,6 +105,7 @@ OBJS = \
 	src/sync/pair.o \
 	src/sync/rights.o \
 	src/sync/row.o \
+	src/sync/statement.o \
 	src/sync/trigger.o \
 	src/sync/use.o \
 	src/sync/verify.o \

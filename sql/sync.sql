@@ -201,6 +201,43 @@ SET timezone = 'UTC';
 SELECT id, b = '2020-01-02 00:00+00' AS same FROM times;
 RESET timezone;
 
+-- a value that takes the place of another one, wherever that is in the row
+CREATE TABLE places (id int, tiny "char", a int, gap text, b bigint, u uuid, n text, a_new bigint, flag boolean, b_new smallint, u_new uuid, n_new varchar);
+SELECT count(migrate.sync_begin('places', ARRAY[o], (o || '_new')::name, o || up, o || '_new' || down))
+	FROM (VALUES ('a', '', '::int'), ('b', '::smallint', ''), ('u', '', ''), ('n', '', '')) p (o, up, down);
+INSERT INTO places SELECT g, CASE WHEN g & 1 = 0 THEN 'x' END, g, CASE WHEN g & 2 = 0 THEN repeat('y', g) END, CASE WHEN g & 4 = 0 THEN g END,
+	CASE WHEN g & 8 = 0 THEN md5(g::text)::uuid END, CASE WHEN g & 16 = 0 THEN repeat('z', g * 5) END, NULL, CASE WHEN g & 32 = 0 THEN true END FROM generate_series(0, 63) g;
+CREATE VIEW out_of_step AS SELECT count(*) FROM places WHERE a IS DISTINCT FROM a_new OR b IS DISTINCT FROM b_new OR u IS DISTINCT FROM u_new OR n IS DISTINCT FROM n_new;
+CREATE VIEW others AS SELECT count(*), md5(string_agg(concat_ws(',', id, tiny, gap, flag), ';' ORDER BY id)) FROM places;
+SELECT md5 AS before FROM others \gset
+TABLE out_of_step;
+UPDATE places SET a = a + 1000;
+UPDATE places SET b_new = b_new + 100, u = md5(id || 'u')::uuid;
+UPDATE places SET u_new = md5(id || 'new')::uuid WHERE id % 3 > 0;
+UPDATE places SET n = translate(n, 'z', 'Z'), a_new = a_new - 1;
+UPDATE places SET n_new = translate(n_new, 'Z', 'q'), b = b + 1 WHERE id % 3 > 0;
+UPDATE places SET n_new = n_new || 'longer', u_new = NULL WHERE id % 3 = 0;
+UPDATE places SET n = substr(n, 2), u = md5(id || 'again')::uuid WHERE id % 5 = 0;
+UPDATE places SET a = NULL WHERE id % 7 = 0;
+UPDATE places SET a_new = -id WHERE id % 7 < 2;
+TABLE out_of_step;
+SELECT md5 = :'before' AS others_kept FROM others;
+SELECT count(*) FILTER (WHERE a = -id), count(*) FILTER (WHERE a = id + 999), count(*) FILTER (WHERE b = id + 101), count(*) FILTER (WHERE n LIKE 'qq%') FROM places;
+-- a row that is stored without the columns that came later
+CREATE TABLE older (id int);
+INSERT INTO older VALUES (1), (2);
+ALTER TABLE older ADD a int DEFAULT 5, ADD b int DEFAULT 7;
+CREATE TABLE newer (id int, a int DEFAULT 5, b int);
+SELECT migrate.sync_begin('newer', '{a}', 'b', 'a', 'b') > 0 AS made;
+INSERT INTO newer SELECT * FROM older;
+TABLE newer;
+-- a statement within another one
+CREATE FUNCTION next_too() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE newer SET a = NEW.a + 1 WHERE id = NEW.id + 1; RETURN NEW; END $$;
+CREATE TRIGGER next_too BEFORE UPDATE ON newer FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION next_too();
+UPDATE newer SET b = 10 WHERE id = 1;
+UPDATE newer SET b = 20 WHERE id = 1;
+TABLE newer ORDER BY id;
+
 -- the same pair again is no other pair; what differs is refused
 SELECT count(DISTINCT migrate.sync_begin('users', '{age}', 'age_new', ' age :: integer', 'age_new::text'))
 	FROM generate_series(1, 2);

@@ -227,6 +227,24 @@ note_column(PgmSyncTable *table, AttrNumber attno)
 }
 
 /*
+ * Note what the expressions of all pairs have in common.
+ */
+static void
+note_nature(PgmSyncTable *table)
+{
+	table->plain = table->harmless = true;
+	for (int i = 0; i < table->npairs; i++)
+	{
+		PgmSyncPair *pair = &table->pairs[i];
+		List	   *all = lappend(list_make2(pair->up, pair->down), pair->defaults);
+
+		table->plain &= pgm_sync_is_plain((Node *) all);
+		table->harmless &= !contain_mutable_functions((Node *) all);
+	}
+	table->harmless &= table->plain;
+}
+
+/*
  * Read the pairs of a number and prepare them for a table, in a context of their
  * own below the current one.
  */
@@ -262,6 +280,7 @@ prepare(Relation rel, int64 sync)
 		for (int i = 0; i < pair->ninputs; i++)
 			note_column(table, pair->inputs[i]);
 	}
+	note_nature(table);
 	pgm_sync_leave_owner(&scope);
 	error_context_stack = callback.previous;
 	MemoryContextSwitchTo(old);

@@ -8,7 +8,8 @@
  * each session.  It reads columns of its row and nothing else.
  *
  * It is evaluated as the owner of the table: whoever writes a row would
- * otherwise run the owner's code with rights of his own.  Where the result may
+ * otherwise run the owner's code with rights of his own.  It does not matter who
+ * evaluates what the server itself brought and what is immutable.  Where the result may
  * depend on settings, it is evaluated under those of the session that made the
  * pair: a writer with another time zone would otherwise write other values, and
  * one with another search_path have the owner run code of his.
@@ -22,6 +23,7 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/transam.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "mb/pg_wchar.h"
@@ -228,6 +230,57 @@ bool
 pgm_sync_runs_users_code(Node *expr)
 {
 	return users_code_walker(expr, NULL);
+}
+
+static bool
+is_of_users(Oid object, void *context)
+{
+	return object >= FirstNormalObjectId;
+}
+
+static bool
+not_plain_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_List:
+			return expression_tree_walker(node, not_plain_walker, context);
+		case T_CaseWhen:
+			/* is no expression, but what is in it */
+			return expression_tree_walker(node, not_plain_walker, context);
+		case T_Var:
+		case T_Const:
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+		case T_BoolExpr:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_CaseExpr:
+		case T_CaseTestExpr:
+		case T_CoalesceExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+			return is_of_users(exprType(node), NULL) ||
+				check_functions_in_node(node, is_of_users, NULL) ||
+				expression_tree_walker(node, not_plain_walker, context);
+		default:
+			return true;
+	}
+}
+
+/*
+ * Does a planned expression, or do all in a list of them, consist of what keeps
+ * nothing from one evaluation to the next, and of types and functions that the
+ * server came with?
+ */
+bool
+pgm_sync_is_plain(Node *expr)
+{
+	return !not_plain_walker(expr, NULL);
 }
 
 /*

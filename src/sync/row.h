@@ -38,20 +38,25 @@ typedef struct PgmSyncPairState
 /* A statement that writes the table. */
 typedef struct PgmSyncStatement
 {
-	MemoryContext cxt;
+	MemoryContext cxt;			/* lives as long as all that is here */
 	PgmSyncTable *table;
 	PgmSyncPairState *pairs;
-	bool		other_settings;
+	bool		busy;			/* with a row */
+	bool		other_settings; /* than the session's, for some pair */
+	bool		use_is_due;		/* of some side of a pair, to be noted */
 	bool		update_known;
 	bool		update_matters; /* may touch columns of a pair */
 	ExprContext *econtext;
 	TupleTableSlot *row;		/* the new row as it is so far */
+	HeapTuple	tuple;			/* where it is stored, if it can be changed
+								 * there */
 	TupleTableSlot *work;		/* a copy of it that can be changed, or NULL */
 	int			current;		/* pair, for the error context */
 	Relation	rel;
 	MemoryContextCallback callback;
 } PgmSyncStatement;
 
+/* row.c */
 extern bool pgm_sync_same_in_slots(TupleTableSlot *a, TupleTableSlot *b, AttrNumber attno);
 extern bool pgm_sync_is_in_row(PgmSyncStatement *statement, AttrNumber attno, Datum value,
 							   bool isnull);
@@ -59,6 +64,12 @@ extern Datum pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr
 							   ExprState **state, bool *isnull);
 extern bool pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value,
 								bool isnull);
-extern HeapTuple pgm_sync_form_tuple(PgmSyncStatement *statement, HeapTuple tuple);
+extern void pgm_sync_begin_row(PgmSyncStatement *statement, TupleTableSlot *slot,
+							   HeapTuple tuple, bool is_clone);
+extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, TupleTableSlot *slot,
+								  HeapTuple tuple);
+
+/* statement.c */
+extern PgmSyncStatement *pgm_sync_begin_statement(FmgrInfo *flinfo, Relation rel, int64 sync);
 
 #endif							/* PGM_SYNC_ROW_H */

@@ -57,6 +57,9 @@ typedef struct PgmSyncTable
 	MemoryContext cxt;
 	bool		current;		/* false: to be dropped when nobody uses it */
 	int			users;
+	bool		plain;			/* expressions that are ready stay so */
+	bool		harmless;		/* and it does not matter who evaluates them */
+	struct PgmSyncStatement *idle;	/* of a statement that has ended, or NULL */
 	TupleDesc	desc;			/* a copy, which needs no pin */
 	int			npairs;
 	PgmSyncPair *pairs;
@@ -78,6 +81,7 @@ extern Node *pgm_sync_parse(Relation rel, const char *alias, const char *column,
 extern void pgm_sync_check(Relation rel, const char *what, const char *column, Node *expr);
 extern char *pgm_sync_deparse(Relation rel, Node *expr);
 extern bool pgm_sync_runs_users_code(Node *expr);
+extern bool pgm_sync_is_plain(Node *expr);
 extern List *pgm_sync_settings(List *settings, Node *up, Node *down);
 extern void pgm_sync_enter_owner(Relation rel, bool new_level, PgmSyncScope *scope);
 extern void pgm_sync_leave_owner(PgmSyncScope *scope);

@@ -42,8 +42,8 @@
  * server sends, a new side that was written came with the old one that belongs to
  * it, and is left.
  *
- * The state of a statement hangs on its own FmgrInfo and goes with it; what is
- * prepared for the table is kept for the session (cache.c).
+ * What is prepared for the table is kept for the session (cache.c), and most of the
+ * state of a statement (statement.c).
  *
  * IDENTIFICATION
  *	  src/sync/trigger.c
@@ -67,12 +67,6 @@
 #include "base/relation.h"
 #include "sync/row.h"
 
-static void
-release_table(void *arg)
-{
-	pgm_sync_release(((PgmSyncStatement *) arg)->table);
-}
-
 static int64
 sync_argument(const Trigger *trigger)
 {
@@ -81,37 +75,6 @@ sync_argument(const Trigger *trigger)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" was not made by migrate.sync_begin()", trigger->tgname)));
 	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(trigger->tgargs[0])));
-}
-
-/*
- * The state of the statement that fires the trigger, made for its first row.
- */
-static PgmSyncStatement *
-begin_statement(FmgrInfo *flinfo, TriggerData *trigger)
-{
-	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
-	PgmSyncStatement *statement = palloc0(sizeof(PgmSyncStatement));
-	PgmSyncTable *table;
-
-	statement->cxt = flinfo->fn_mcxt;
-	statement->table = table = pgm_sync_table(trigger->tg_relation,
-											  sync_argument(trigger->tg_trigger));
-	statement->callback.func = release_table;
-	statement->callback.arg = statement;
-	MemoryContextRegisterResetCallback(statement->cxt, &statement->callback);
-
-	statement->pairs = palloc0(sizeof(PgmSyncPairState) * Max(table->npairs, 1));
-	for (int i = 0; i < table->npairs; i++)
-	{
-		statement->pairs[i].other_settings = !pgm_guc_has_meaning(table->pairs[i].settings);
-		if (statement->pairs[i].other_settings)
-			statement->other_settings = true;
-	}
-	statement->econtext = makeNode(ExprContext);
-	statement->econtext->ecxt_per_query_memory = statement->cxt;
-	flinfo->fn_extra = statement;
-	MemoryContextSwitchTo(old);
-	return statement;
 }
 
 /*
@@ -164,8 +127,7 @@ examine_update(PgmSyncStatement *statement, TupleTableSlot *before)
 				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
 			state->action = PGM_SYNC_DOWN;
 		any |= state->action != PGM_SYNC_LEAVE ||
-			(state->old_written && pgm_sync_use_is_due(pair, false)) ||
-			(state->target_written && pgm_sync_use_is_due(pair, true));
+			(statement->use_is_due && (state->old_written || state->target_written));
 	}
 	return any;
 }
@@ -265,6 +227,8 @@ inserts_source(PgmSyncStatement *statement, int i)
 static void
 note_use(PgmSyncStatement *statement, bool is_insert)
 {
+	if (!statement->use_is_due)
+		return;
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
@@ -415,12 +379,13 @@ static HeapTuple
 sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapTuple tuple)
 {
 	bool		is_insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+	bool		as_owner = !statement->table->harmless;
 	bool		filled;
 	PgmSyncScope scope;
 	ErrorContextCallback callback;
 
-	statement->row = slot;
 	statement->rel = trigger->tg_relation;
+	pgm_sync_begin_row(statement, slot, tuple, trigger->tg_trigger->tgisclone);
 	if (!is_insert && !examine_update(statement, trigger->tg_trigslot))
 		return tuple;
 
@@ -428,18 +393,22 @@ sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot
 	callback.arg = statement;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
+	statement->busy = true;
 	/* the caller clears it after each row */
 	statement->econtext->ecxt_per_tuple_memory = CurrentMemoryContext;
-	pgm_sync_enter_owner(trigger->tg_relation, statement->other_settings, &scope);
+	if (as_owner)
+		pgm_sync_enter_owner(trigger->tg_relation, statement->other_settings, &scope);
 	if (is_insert)
 		examine_insert(statement);
 	filled = !is_insert && is_filled(trigger->tg_relation);
 	if (!filled)
 		note_use(statement, is_insert);
 	carry_out(statement, is_insert ? NULL : trigger->tg_trigslot, filled);
-	pgm_sync_leave_owner(&scope);
+	if (as_owner)
+		pgm_sync_leave_owner(&scope);
+	statement->busy = false;
 	error_context_stack = callback.previous;
-	return statement->row == slot ? tuple : pgm_sync_form_tuple(statement, tuple);
+	return pgm_sync_end_row(statement, slot, tuple);
 }
 
 /*
@@ -461,7 +430,8 @@ pgm_sync_fire(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("migrate.sync() must be called as a trigger that migrate.sync_begin() made")));
 	if (statement == NULL)
-		statement = begin_statement(fcinfo->flinfo, trigger);
+		statement = pgm_sync_begin_statement(fcinfo->flinfo, trigger->tg_relation,
+											 sync_argument(trigger->tg_trigger));
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 	{
 		slot = trigger->tg_trigslot;
