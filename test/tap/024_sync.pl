@@ -157,6 +157,43 @@ is($node->safe_psql('postgres', q(SELECT (SELECT count(*) FROM pg_attribute WHER
 	'2|0|0', 'leaves no column, no pair and no backfill');
 
 # ---------------------------------------------------------------------------
+# Column and trigger come in one transaction, which nobody stands in line behind.
+# ---------------------------------------------------------------------------
+my $nothing = q(SELECT (SELECT count(*) FROM pg_attribute WHERE attrelid = 'whole'::regclass AND attnum > 0),
+	(SELECT count(*) FROM pg_trigger WHERE tgrelid = 'whole'::regclass), (SELECT count(*) FROM migrate.sync_pair WHERE relid = 'whole'::regclass),
+	(SELECT count(*) FROM migrate.backfill_job WHERE name ~ 'whole'));
+
+$node->safe_psql('postgres', q(CREATE TABLE whole (id int PRIMARY KEY, a text); INSERT INTO whole SELECT g, g FROM generate_series(1, 100) g));
+my $reader = hold($node, 'SELECT count(*) FROM whole');
+is(sqlstate_of($node, q(SET pgmigrate.lock_timeout = '100ms'; SET pgmigrate.lock_retries = 2; SELECT migrate.expand_type('whole', 'a', 'int'))), '55P03',
+	'an expansion that does not get its lock gives up');
+is($node->safe_psql('postgres', $nothing), '2|0|0|0', 'and leaves no column, no trigger, no pair and no backfill');
+my $waiting = start_sql($node, q(SET pgmigrate.lock_timeout = '100ms'; SET pgmigrate.lock_retries = 100000; SELECT migrate.expand_type('whole', 'a', 'int') > 0));
+$node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ 'expand_type' AND wait_event_type = 'Extension' AND pid <> pg_backend_pid()));
+is(sqlstate_of($node, q(SET lock_timeout = '2s'; UPDATE whole SET a = '7' WHERE id = 7)), '00000', 'nobody waits for one that waits');
+$node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'expand_type' AND pid <> pg_backend_pid()));
+like((finish_sql($waiting))[1], qr/57P01/, 'one that is ended while it waits');
+is($node->safe_psql('postgres', $nothing), '2|0|0|0', 'leaves nothing either');
+release($reader);
+is(sqlstate_of($node, q(SELECT migrate.expand_type('whole', 'a', 'int'))), '00000', 'nothing is in the way of the next one');
+$node->safe_psql('postgres', q(CALL migrate.wait('whole.a_new')));
+
+# ---------------------------------------------------------------------------
+# An end that is broken off has done nothing, and can be had again.
+# ---------------------------------------------------------------------------
+$reader = hold($node, 'SELECT count(*) FROM whole');
+$waiting = start_sql($node, q(SET pgmigrate.contract_quiet = 0; SET pgmigrate.lock_retries = 100000; SELECT migrate.contract('whole', 'a')));
+$node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ 'migrate.contract.' AND wait_event_type = 'Extension' AND pid <> pg_backend_pid()));
+$node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'migrate.contract.' AND pid <> pg_backend_pid()));
+like((finish_sql($waiting))[1], qr/57P01/, 'an end is broken off');
+release($reader);
+$node->safe_psql('postgres', q(UPDATE whole SET a = '11' WHERE id = 1; UPDATE whole SET a_new = 12 WHERE id = 2));
+is($node->safe_psql('postgres', q(SELECT string_agg(concat(a, a_new), ' ' ORDER BY id) FROM whole WHERE id < 3)), '1111 1212', 'both sides are kept in step as before');
+is(sqlstate_of($node, q(SET pgmigrate.contract_quiet = 0; SELECT migrate.contract('whole', 'a'))), '00000', 'it ends the next time');
+is($node->safe_psql('postgres', q(SELECT (SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'whole'::regclass AND attnum > 0 AND NOT attisdropped),
+	(SELECT count(*) FROM pg_trigger WHERE tgrelid = 'whole'::regclass))), 'id a_new|0', 'and leaves the new column and no trigger');
+
+# ---------------------------------------------------------------------------
 # The end: no write fails meanwhile, and a failure takes nothing away.
 # ---------------------------------------------------------------------------
 $node->safe_psql('postgres', q(CREATE VIEW depends AS SELECT b FROM plain));
@@ -185,6 +222,11 @@ $node->safe_psql('postgres', q(
 	SELECT migrate.expand_rename('referencing', 'r', 'ref');));
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = 'referencing'::regclass)), 1,
 	'the foreign key is where it was');
+$node->safe_psql('postgres', q(CREATE TABLE checked (id int PRIMARY KEY, r int REFERENCES referenced); INSERT INTO checked SELECT g, g FROM generate_series(1, 100) g));
+register($node, 'foreign-key', "-- migrate:up\nALTER TABLE checked ALTER r TYPE bigint;");
+is($node->safe_psql('postgres', q(SELECT count(*) FILTER (WHERE sql ~ 'FOREIGN KEY'), count(*) FILTER (WHERE sql ~ 'FOREIGN KEY' AND sql !~ 'NOT VALID'),
+	count(*) FILTER (WHERE sql ~ 'VALIDATE CONSTRAINT') FROM (SELECT DISTINCT statement, step, sql FROM migrate.steps('foreign-key')) s)), '1|0|1',
+	'one of a column that changes its type is not checked under the lock that makes it');
 
 # ---------------------------------------------------------------------------
 # Dump and restore bring trigger and pairs along.
