@@ -84,6 +84,25 @@ SELECT pg_get_serial_sequence('users', 'code'), pg_get_serial_sequence('users', 
 SELECT max(code), max(serial2) FROM users;
 INSERT INTO users (id, display_name) VALUES (12, 'c') RETURNING serial2, code > 20 AS next;
 
+-- as the hint says, in a migration that runs online
+SELECT migrate.expand_rename('users', 'note', 'remark') > 0 AS queued;
+CALL migrate.wait('users.remark');
+UPDATE users SET note = 'old' WHERE id = 1;
+ALTER TABLE users ALTER note SET DEFAULT 'n';
+CREATE INDEX users_note_idx ON users (note);
+SET pgmigrate.online_threshold = 0;
+SELECT migrate.register('1', $$
+CREATE INDEX users_remark_idx ON users (remark);
+CREATE INDEX ON users (remark, display_name DESC) WHERE display_name <> 'x';
+ALTER TABLE users ADD CONSTRAINT wide2 CHECK (display_name <> remark) NOT VALID;
+SELECT migrate.contract('users', 'note');
+$$);
+SELECT migrate.apply('1');
+CALL migrate.wait('1');
+RESET pgmigrate.online_threshold;
+SELECT kind, state, sql FROM migrate.history_step ORDER BY number;
+SELECT * FROM built('users') b WHERE b ~ 'remark';
+
 -- a primary key, with foreign keys of another table and its own
 CREATE TABLE items (id int PRIMARY KEY, parent int REFERENCES items);
 CREATE TABLE parts (item int REFERENCES items ON DELETE CASCADE);
