@@ -73,6 +73,7 @@ OBJS = \
 	src/plan/alter_effects.o \
 	src/plan/alter_locks.o \
 	src/plan/classify.o \
+	src/plan/duration.o \
 	src/plan/effects.o \
 	src/plan/locks.o \
 	src/plan/lockset.o \

@@ -185,6 +185,15 @@ SELECT migrate.apply('later', not_before => now() - interval '1 day');
 CALL migrate.wait('later');
 SELECT name, state FROM migrate.status() WHERE name = 'later';
 
+-- what steps have taken says what others will take
+SELECT state, count(*) > 0 AS some, bool_and(bytes > 0) AS sized FROM migrate.history_step WHERE hold = 'build' GROUP BY state ORDER BY state;
+ALTER TABLE migrate.run_step DISABLE TRIGGER guard;
+UPDATE migrate.run_step SET bytes = 1048576, lock_wait_ms = 0, finished_at = started_at + interval '100 s' WHERE hold = 'build';
+ALTER TABLE migrate.run_step ENABLE ALWAYS TRIGGER guard;
+SELECT migrate.register('measured', 'CREATE INDEX ON users (age)');
+SELECT hold, round(extract(epoch FROM duration) - bytes / 10485.76) AS off FROM migrate.steps('measured');
+SELECT round(extract(epoch FROM duration) - bytes / 10485.76) AS off FROM migrate.plan('measured');
+
 SELECT count(*) FROM migrate.run_progress;
 DROP SCHEMA onr CASCADE;
 DROP EXTENSION pgmigrate;

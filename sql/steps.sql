@@ -128,5 +128,30 @@ SELECT sql, 'CALL migrate.wait(' || substring(sql FROM 'migrate.backfill.* name 
 \set ECHO all
 \o
 SELECT string_agg(s, E'\n') = :'expected' AS same FROM shape() s;
+-- how much, and how long; that is not known where it hangs on others, or on a query
+CREATE TABLE sized (id int, v int);
+INSERT INTO sized SELECT generate_series(1, 10000);
+ANALYZE sized;
+CREATE INDEX sized_idx ON sized (id);
+CREATE TABLE sized_parts (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE sized_parts_1 PARTITION OF sized_parts FOR VALUES FROM (1) TO (20000);
+INSERT INTO sized_parts SELECT generate_series(1, 19999);
+ANALYZE sized_parts;
+SELECT migrate.register('sizes', $$
+CREATE INDEX ON sized (id);
+ALTER TABLE sized ADD CHECK (id > 0);
+DROP INDEX sized_idx;
+UPDATE sized SET v = 1;
+UPDATE sized SET v = 1 WHERE id = 1;
+UPDATE sized_parts SET v = 1;
+ALTER TABLE sized ALTER id TYPE bigint;
+CREATE TABLE unsized (id int);
+$$);
+SELECT statement, step, kind, relation, hold, CASE bytes WHEN 0 THEN 'none' WHEN pg_table_size('sized') THEN 'table' WHEN pg_table_size('sized_parts_1') THEN 'partitions' ELSE bytes::text END AS size, duration > '0' AS takes
+FROM migrate.steps('sizes');
+SELECT statement, rewrites, scans, bytes = pg_table_size('sized') AS of_table, duration > '0' AS takes FROM migrate.plan('sizes');
+-- the time of a step is the sum of its lines
+SELECT migrate.register('sum', 'ALTER TABLE sized_parts ADD CHECK (id >= 0)');
+SELECT step, relation, lock, hold, bytes > 0 AS read, duration > '0' AS takes FROM migrate.steps('sum');
 DROP EXTENSION pgmigrate;
 DROP SCHEMA app CASCADE;

@@ -12,6 +12,7 @@
 
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "api/api.h"
 
@@ -53,4 +54,19 @@ pgm_api_read_to_show(const char *name, bool *trusted)
 				 errmsg("permission denied for migration \"%s\"", name)));
 	*trusted = pgm_rights_trusts(&migration->author);
 	return pgm_api_read(migration);
+}
+
+/*
+ * An estimate, see pgm_plan_duration(), as an interval.
+ */
+void
+pgm_api_put_duration(Datum *value, bool *isnull, const List *rates, const char *kind, PgmHold hold,
+					 int64 bytes, bool first)
+{
+	Interval   *duration = palloc0(sizeof(Interval));
+	double		ms = 0;
+
+	*isnull = !pgm_plan_duration(rates, kind, hold, bytes, first, &ms);
+	duration->time = (TimeOffset) (ms * 1000);
+	*value = IntervalPGetDatum(duration);
 }

@@ -93,13 +93,17 @@ put_effect(Datum *value, bool *isnull, PgmEffect effect)
 }
 
 static void
-put_line(FunctionCallInfo fcinfo, const PgmScript *script, bool online, const PgmPlanLine *line)
+put_line(FunctionCallInfo fcinfo, const PgmScript *script, bool online, const List *rates,
+		 const PgmPlanLine *line)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	const PgmStatement *statement = line->statement;
 	const char *note = note_for(script, line);
-	Datum		values[10] = {0};
-	bool		nulls[10] = {false};
+	PgmHold		hold = pgm_plan_hold(line);
+	const bool	whole = false;
+	int64		bytes = pgm_plan_bytes(line->relid, hold, whole);
+	Datum		values[12] = {0};
+	bool		nulls[12] = {false};
 
 	values[0] = Int32GetDatum(statement->number);
 	values[1] = Int32GetDatum(statement->line);
@@ -112,11 +116,15 @@ put_line(FunctionCallInfo fcinfo, const PgmScript *script, bool online, const Pg
 	}
 	put_effect(&values[5], &nulls[5], line->rewrites);
 	put_effect(&values[6], &nulls[6], line->scans);
-	values[7] = CStringGetTextDatum(online ? "online" : "atomic");
-	nulls[8] = note == NULL;
+	values[7] = Int64GetDatum(bytes);
+	nulls[7] = hold == PGM_HOLD_UNKNOWN || !OidIsValid(line->relid);
+	pgm_api_put_duration(&values[8], &nulls[8], rates, line->kind, hold, bytes,
+						 line->first == NULL || line->first == line);
+	values[9] = CStringGetTextDatum(online ? "online" : "atomic");
+	nulls[10] = note == NULL;
 	if (note != NULL)
-		values[8] = CStringGetTextDatum(note);
-	values[9] = CStringGetTextDatum(shorten(script, statement));
+		values[10] = CStringGetTextDatum(note);
+	values[11] = CStringGetTextDatum(shorten(script, statement));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -129,14 +137,16 @@ pgmigrate_plan(PG_FUNCTION_ARGS)
 	bool		trusted;
 	PgmScript  *script;
 	bool		online;
+	List	   *rates;
 	ListCell   *lc;
 
 	pgm_args_check_count(fcinfo, 1);
 	script = pgm_api_read_to_show(pgm_args_text(fcinfo, 0, "name"), &trusted);
 	online = script->mode != PGM_MODE_ATOMIC && pgm_online_reason(script, trusted) != NULL;
 
+	rates = pgm_store_fetch_rates();
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(lc, pgm_effects_of(script, trusted))
-		put_line(fcinfo, script, online, (PgmPlanLine *) lfirst(lc));
+		put_line(fcinfo, script, online, rates, (PgmPlanLine *) lfirst(lc));
 	return (Datum) 0;
 }

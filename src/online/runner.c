@@ -89,6 +89,8 @@ write_step(PgmRunner *runner, const PgmPlanStep *planned)
 	(void) pgm_online_script_of(runner->script, planned->sql, 0, 0, &statement);
 	foreach(lc, planned->lines)
 	{
+		step.bytes += pgm_plan_bytes(((PgmPlanLine *) lfirst(lc))->relid, planned->hold,
+									 OidIsValid(planned->filled));
 		if (line == NULL || ((PgmPlanLine *) lfirst(lc))->mode > line->mode)
 			line = (PgmPlanLine *) lfirst(lc);
 	}

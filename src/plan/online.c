@@ -302,29 +302,13 @@ all_steps(const PgmScript *script, bool trusted)
 }
 
 /*
- * How long the lock of a line is held, as far as that is known.
- */
-static PgmHold
-found_hold(const PgmPlanLine *line)
-{
-	if (line->rewrites == PGM_EFFECT_YES)
-		return PGM_HOLD_REWRITE;
-	if (line->scans == PGM_EFFECT_YES)
-		return IsA(line->statement->raw->stmt, IndexStmt) ||
-			IsA(line->statement->raw->stmt, ReindexStmt) ? PGM_HOLD_BUILD : PGM_HOLD_SCAN;
-	if (line->rewrites == PGM_EFFECT_UNKNOWN || line->scans == PGM_EFFECT_UNKNOWN)
-		return PGM_HOLD_UNKNOWN;
-	return PGM_HOLD_BRIEF;
-}
-
-/*
  * A statement that stays: how long it holds its locks, and whether others wait
  * for it meanwhile.
  */
 static void
 find_hold(PgmPlanStep *step, const PgmPlanLine *line)
 {
-	step->hold = found_hold(line);
+	step->hold = pgm_plan_hold(line);
 	if (step->why == NULL && step->hold >= PGM_HOLD_SCAN && line->mode >= ShareLock)
 		step->why = pgm_online_why_it_stays(line->statement->raw->stmt);
 }

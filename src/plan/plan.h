@@ -147,6 +147,12 @@ typedef enum PgmHold
 	PGM_HOLD_REWRITE
 } PgmHold;
 
+/* duration.c */
+extern PgmHold pgm_plan_hold(const PgmPlanLine *line);
+extern int64 pgm_plan_bytes(Oid relid, PgmHold hold, bool whole);
+extern bool pgm_plan_duration(const List *rates, const char *kind, PgmHold hold, int64 bytes,
+							  bool first, double *ms);
+
 /* A step of an online run. */
 typedef struct PgmPlanStep
 {

@@ -97,16 +97,17 @@ COMMENT ON FUNCTION migrate.compensate(text, text) IS
 
 CREATE FUNCTION migrate.plan(name text, OUT statement integer, OUT line integer,
 	OUT kind text, OUT relation text, OUT lock text, OUT rewrites boolean,
-	OUT scans boolean, OUT runs text, OUT note text, OUT sql text)
+	OUT scans boolean, OUT bytes bigint, OUT duration interval, OUT runs text,
+	OUT note text, OUT sql text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pgmigrate_plan'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION migrate.plan(text) IS
-'show what applying a migration would do: statements, locks, rewrites, scans';
+'show what applying a migration would do: statements, locks, rewrites, scans, time';
 
 CREATE FUNCTION migrate.steps(name text, OUT statement integer, OUT step integer,
 	OUT line integer, OUT kind text, OUT relation text, OUT lock text, OUT hold text,
-	OUT bytes bigint, OUT why text, OUT sql text)
+	OUT bytes bigint, OUT duration interval, OUT why text, OUT sql text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pgmigrate_steps'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;

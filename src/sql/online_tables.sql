@@ -69,6 +69,7 @@ CREATE TABLE migrate.run_step (
 	sqlstate text,
 	error text,
 	position integer,
+	bytes bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (run_id, number)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE migrate.run_step IS 'steps of online runs';
@@ -95,6 +96,7 @@ COMMENT ON COLUMN migrate.run_step.wal_bytes IS 'WAL that it wrote, in bytes';
 COMMENT ON COLUMN migrate.run_step.sqlstate IS 'SQLSTATE of the error that stopped it';
 COMMENT ON COLUMN migrate.run_step.error IS 'message of that error';
 COMMENT ON COLUMN migrate.run_step.position IS 'character of the command that the error is about, or NULL';
+COMMENT ON COLUMN migrate.run_step.bytes IS 'size of what it reads or writes, as it was before, 0 where that is no matter of size';
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON migrate.online_run
 	FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard();

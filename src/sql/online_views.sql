@@ -128,7 +128,8 @@ SELECT s.run_id,
 	s.position,
 	s.why,
 	s.sql,
-	s.undo
+	s.undo,
+	s.bytes
 FROM migrate.history h
 	JOIN migrate.run_step s ON s.run_id OPERATOR(pg_catalog.=) h.id;
 COMMENT ON VIEW migrate.history_step IS 'the steps of online runs';

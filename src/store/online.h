@@ -70,10 +70,21 @@ typedef struct PgmRunStep
 	const char *relation;		/* or NULL, as the next two */
 	const char *lock;
 	const char *hold;
+	int64		bytes;			/* that it reads or writes, by what was known
+								 * when it was written */
 	PgmStepState state;
 	Oid			object;
 	int64		job;			/* 0 if none */
 } PgmRunStep;
+
+/* How long steps of a kind took that are done. */
+typedef struct PgmStepRate
+{
+	char	   *kind;
+	char	   *hold;
+	double		bytes_per_ms;	/* of those of some size, 0 if there are none */
+	double		ms;				/* of the others, 0 if there are none */
+} PgmStepRate;
 
 /* online.c */
 extern void pgm_store_insert_online_run(const PgmOnlineRun *run);
@@ -109,5 +120,6 @@ extern void pgm_store_set_step_state(int64 run, int number, PgmStepState state);
 extern void pgm_store_fail_step(int64 run, int number, const char *sqlstate, const char *error,
 								int position);
 extern void pgm_store_add_step_try(int64 run, int number, double lost_ms);
+extern List *pgm_store_fetch_rates(void);
 
 #endif							/* PGM_STORE_ONLINE_H */

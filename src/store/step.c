@@ -103,13 +103,13 @@ pgm_store_insert_step(int64 run, const PgmRunStep *step)
 {
 	static PgmQuery query = {
 		"INSERT INTO migrate.run_step (run_id, number, statement, line, kind, sql, why, undo,"
-		" relation, lock, hold, state) SELECT $1, coalesce(max(s.number), 0) + 1, $2, $3, $4, $5,"
-		" $6, $7, $8, $9, $10, 'pending' FROM migrate.run_step s WHERE s.run_id = $1",
-		SPI_OK_INSERT, 10, {INT8OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		TEXTOID, TEXTOID}
+		" relation, lock, hold, bytes, state) SELECT $1, coalesce(max(s.number), 0) + 1, $2, $3, $4,"
+		" $5, $6, $7, $8, $9, $10, $11, 'pending' FROM migrate.run_step s WHERE s.run_id = $1",
+		SPI_OK_INSERT, 11, {INT8OID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		TEXTOID, TEXTOID, INT8OID}
 	};
-	Datum		values[10];
-	char		nulls[11] = "          ";
+	Datum		values[11];
+	char		nulls[12] = "           ";
 
 	values[0] = Int64GetDatum(run);
 	values[1] = Int32GetDatum(step->statement);
@@ -121,6 +121,7 @@ pgm_store_insert_step(int64 run, const PgmRunStep *step)
 	pgm_query_set_text(values, nulls, 7, step->relation);
 	pgm_query_set_text(values, nulls, 8, step->lock);
 	pgm_query_set_text(values, nulls, 9, step->hold);
+	values[10] = Int64GetDatum(step->bytes);
 	run_update(&query, values, nulls);
 }
 
@@ -370,4 +371,44 @@ pgm_store_forget_step_job(int64 run, int64 job)
 	values[0] = Int64GetDatum(run);
 	values[1] = Int64GetDatum(job);
 	run_update(&query, values, NULL);
+}
+
+/*
+ * How long the latest steps took, as PgmStepRate *, for each kind of command and
+ * what its lock is held for.  Medians: a step may have been paused, or have been
+ * begun before a restart and done long after.
+ */
+List *
+pgm_store_fetch_rates(void)
+{
+	static PgmQuery query = {
+		"SELECT kind, hold, percentile_cont(0.5) WITHIN GROUP (ORDER BY bytes / ms)"
+		"  FILTER (WHERE bytes >= 1048576),"
+		" percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE bytes < 1048576)"
+		" FROM (SELECT kind, hold, bytes, greatest(0.1,"
+		"   date_part('epoch', finished_at - started_at) * 1000 - lock_wait_ms) AS ms"
+		"  FROM migrate.run_step WHERE state = 'done' AND hold IS NOT NULL"
+		"  ORDER BY run_id DESC, number DESC LIMIT 1000) s GROUP BY kind, hold",
+		SPI_OK_SELECT, 0, {0}
+	};
+	PgmQueryScope scope;
+	List	   *rates = NIL;
+	MemoryContext old;
+
+	pgm_query_begin(&scope);
+	pgm_query_run_latest(&query, NULL, NULL);
+	old = MemoryContextSwitchTo(scope.caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		PgmStepRate *rate = palloc(sizeof(PgmStepRate));
+
+		rate->kind = pgm_query_text(i, 1);
+		rate->hold = pgm_query_text(i, 2);
+		rate->bytes_per_ms = pgm_query_float(i, 3, 0);
+		rate->ms = pgm_query_float(i, 4, 0);
+		rates = lappend(rates, rate);
+	}
+	MemoryContextSwitchTo(old);
+	pgm_query_end(&scope);
+	return rates;
 }

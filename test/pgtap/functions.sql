@@ -21,9 +21,10 @@ $$, ARRAY[
 	'baseline(upto text, OUT name text, OUT result text) SETOF record',
 	'compensate(reason text, script text) bigint',
 	'plan(name text, OUT statement integer, OUT line integer, OUT kind text, OUT relation text, OUT lock text, '
-		'OUT rewrites boolean, OUT scans boolean, OUT runs text, OUT note text, OUT sql text) SETOF record',
+		'OUT rewrites boolean, OUT scans boolean, OUT bytes bigint, OUT duration interval, OUT runs text, OUT note text, '
+		'OUT sql text) SETOF record',
 	'steps(name text, OUT statement integer, OUT step integer, OUT line integer, OUT kind text, OUT relation text, '
-		'OUT lock text, OUT hold text, OUT bytes bigint, OUT why text, OUT sql text) SETOF record',
+		'OUT lock text, OUT hold text, OUT bytes bigint, OUT duration interval, OUT why text, OUT sql text) SETOF record',
 	'swap_column(relation regclass, column_name name, replacement name) void',
 	'status(OUT name text, OUT state text, OUT kind text, OUT applied_at timestamp with time zone, OUT applied_by text, '
 		'OUT duration_ms double precision, OUT waits_for text[], OUT problem text) SETOF record',

@@ -354,7 +354,8 @@ rows bigint not null
 wal_bytes bigint not null
 sqlstate text
 error text
-position integer'], 'columns of run_step');
+position integer
+bytes bigint not null'], 'columns of run_step');
 
 SELECT results_eq($$EXECUTE columns_of('migrate.run_progress')$$, ARRAY[
 'id bigint
@@ -406,7 +407,8 @@ error text
 position integer
 why text
 sql text
-undo text'], 'columns of history_step');
+undo text
+bytes bigint'], 'columns of history_step');
 
 SELECT col_is_pk('migrate', 'migration', 'name', 'key of migration');
 SELECT col_is_pk('migrate', 'online_run', 'run_id', 'key of online_run');
