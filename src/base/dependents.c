@@ -9,6 +9,9 @@
  * of it (views, rules, policies, triggers, generated columns, functions) keeps
  * the server itself from changing the type of a column.
  *
+ * A partitioned table has the column once more in each partition, with indexes,
+ * constraints and all else of its own, which are found for each by itself.
+ *
  * Each of them has a stand-in while both columns are there.  Its name follows
  * from that of what it stands for, so nothing has to be written down.
  *
@@ -21,9 +24,11 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
+#include "catalog/partition.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -156,11 +161,16 @@ visit_column_dependent(PgmDependents *found, const FormData_pg_depend *dependenc
 	set_obstacle(found, psprintf("%s uses the column, so it cannot be replaced", describe(dependency)));
 }
 
-/* Something that depends on a key, or on its index. */
+/*
+ * Something that depends on a key, or on its index.  That of a partition is found
+ * with the partition.
+ */
 static void
 visit_key_dependent(PgmDependents *found, const FormData_pg_depend *dependency, Oid object)
 {
 	if (dependency->deptype == DEPENDENCY_INTERNAL ||
+		dependency->deptype == DEPENDENCY_PARTITION_PRI ||
+		dependency->deptype == DEPENDENCY_PARTITION_SEC ||
 		(dependency->classid == ConstraintRelationId &&
 		 list_member_oid(found->constraints, dependency->objid)))
 		return;
@@ -230,10 +240,11 @@ check_constraint(PgmDependents *found, Oid constraint)
 		case PGM_CONSTRAINT_NOT_NULL:
 			break;
 		case CONSTRAINT_FOREIGN:
-			if (OidIsValid(form->conparentid) ||
-				get_rel_relkind(form->conrelid) != RELKIND_RELATION ||
-				get_rel_relkind(form->confrelid) != RELKIND_RELATION)
-				set_obstacle(found, psprintf("foreign key \"%s\" is one of a partitioned table", name));
+			if (get_rel_relkind(form->confrelid) != RELKIND_RELATION ||
+				(form->conrelid != found->relid &&
+				 (OidIsValid(form->conparentid) ||
+				  get_rel_relkind(form->conrelid) != RELKIND_RELATION)))
+				set_obstacle(found, psprintf("foreign key \"%s\" is one to a partitioned table, or of another one", name));
 			break;
 		case CONSTRAINT_PRIMARY:
 		case CONSTRAINT_UNIQUE:
@@ -291,22 +302,41 @@ has_doubtful_check(Relation rel)
 }
 
 /*
+ * Is there something about where the table stands among others?  "top" is the table
+ * that has the column from nobody, or should have.
+ */
+static void
+check_place(PgmDependents *found, Relation rel, Oid top)
+{
+	Form_pg_class form = rel->rd_rel;
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), found->attnum - 1);
+	Bitmapset  *columns = bms_make_singleton(found->attnum - FirstLowInvalidHeapAttributeNumber);
+	bool		partitioned = form->relkind == RELKIND_PARTITIONED_TABLE;
+	bool		in_expression;
+
+	if (form->relkind != RELKIND_RELATION && !partitioned)
+		set_obstacle(found, psprintf("\"%s\" is no table of this database", RelationGetRelationName(rel)));
+	else if (found->relid == top && (form->relispartition || att->attinhcount > 0))
+		set_obstacle(found, pstrdup("the column is inherited"));
+	else if (!partitioned && form->relhassubclass &&
+			 find_inheritance_children(found->relid, NoLock) != NIL)
+		set_obstacle(found, pstrdup("other tables inherit from the table"));
+	else if (partitioned && has_partition_attrs(rel, columns, &in_expression))
+		set_obstacle(found, psprintf("table \"%s\" is partitioned by the column", RelationGetRelationName(rel)));
+}
+
+/*
  * Is there something about the table, or the column by itself?
  */
 static void
-check_table(PgmDependents *found)
+check_table(PgmDependents *found, Oid top)
 {
 	Relation	rel = table_open(found->relid, AccessShareLock);
 	Form_pg_class form = rel->rd_rel;
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), found->attnum - 1);
 
-	if (form->relkind != RELKIND_RELATION)
-		set_obstacle(found, pstrdup("the table is partitioned, and its partitions have the column too"));
-	else if (form->relispartition || att->attinhcount > 0)
-		set_obstacle(found, pstrdup("the column is inherited"));
-	else if (form->relhassubclass && find_inheritance_children(found->relid, NoLock) != NIL)
-		set_obstacle(found, pstrdup("other tables inherit from the table"));
-	else if (OidIsValid(form->reloftype))
+	check_place(found, rel, top);
+	if (OidIsValid(form->reloftype))
 		set_obstacle(found, pstrdup("the columns of the table are those of a type"));
 	else if (att->attgenerated != '\0')
 		set_obstacle(found, pstrdup("the column is generated"));
@@ -322,17 +352,17 @@ check_table(PgmDependents *found)
 }
 
 /*
- * All that hangs on a column, and what of it is in the way of replacing it.
+ * What hangs on the column of one table.
  */
-PgmDependents *
-pgm_dependents_find(Oid relid, AttrNumber attnum)
+static PgmDependents *
+find_one(Oid relid, AttrNumber attnum, Oid top)
 {
 	PgmDependents *found = palloc0(sizeof(PgmDependents));
 	ListCell   *lc;
 
 	found->relid = relid;
 	found->attnum = attnum;
-	check_table(found);
+	check_table(found, top);
 	visit_dependents(found, RelationRelationId, relid, attnum, visit_column_dependent);
 	foreach(lc, found->indexes)
 		visit_dependents(found, RelationRelationId, lfirst_oid(lc), 0, visit_key_dependent);
@@ -344,4 +374,60 @@ pgm_dependents_find(Oid relid, AttrNumber attnum)
 	list_sort(found->constraints, list_oid_cmp);
 	list_sort(found->statistics, list_oid_cmp);
 	return found;
+}
+
+/*
+ * All that hangs on a column, and what of it is in the way of replacing it; of a
+ * partitioned table also on that of each partition.
+ */
+PgmDependents *
+pgm_dependents_find(Oid relid, AttrNumber attnum)
+{
+	PgmDependents *found = find_one(relid, attnum, relid);
+	char	   *column = get_attname(relid, attnum, false);
+	ListCell   *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE || found->obstacle != NULL)
+		return found;
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		PgmDependents *partition;
+
+		if (lfirst_oid(lc) == relid)
+			continue;
+		partition = find_one(lfirst_oid(lc), get_attnum(lfirst_oid(lc), column), relid);
+		if (partition->obstacle != NULL)
+			set_obstacle(found, partition->obstacle);
+		found->partitions = lappend(found->partitions, partition);
+	}
+	return found;
+}
+
+/*
+ * The table with its partitions, as PgmDependents *, those above first.
+ */
+List *
+pgm_dependents_all(PgmDependents *found)
+{
+	return lcons(found, list_copy(found->partitions));
+}
+
+/*
+ * Has a table a constraint from the one above only, without a name of its own to
+ * choose?
+ */
+bool
+pgm_dependents_is_inherited(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint form;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	result = form->coninhcount > 0 && !form->conislocal &&
+		(form->contype == CONSTRAINT_CHECK || form->contype == PGM_CONSTRAINT_NOT_NULL);
+	ReleaseSysCache(tuple);
+	return result;
 }

@@ -25,11 +25,15 @@ typedef struct PgmDependents
 	List	   *sequences;		/* OIDs, of those that it owns */
 	char	   *obstacle;		/* what cannot move to another column, in
 								 * words, or NULL */
+	List	   *partitions;		/* of PgmDependents *, what hangs on the
+								 * column of each partition, those above first */
 } PgmDependents;
 
 extern char *pgm_dependents_stand_in(const char *name);
 extern char *pgm_dependents_not_null(const char *column);
 extern PgmDependents *pgm_dependents_find(Oid relid, AttrNumber attnum);
+extern List *pgm_dependents_all(PgmDependents *found);
+extern bool pgm_dependents_is_inherited(Oid constraint);
 extern Oid	pgm_dependents_other_table(const PgmDependents *found, Oid constraint);
 
 #endif							/* PGM_DEPENDENTS_H */

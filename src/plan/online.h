@@ -75,6 +75,7 @@ typedef struct PgmIndexCreation
 
 #define PGM_BUILD_WHY	"built without a lock that writers would wait for"
 #define PGM_VALIDATE_WHY	"reads the table beside reading and writing"
+#define PGM_ATTACH_WHY	"each partition has its index built by itself"
 
 /* An ALTER TABLE that is being taken apart; see online_table.c. */
 typedef struct PgmAlteration
@@ -132,7 +133,7 @@ typedef struct PgmTypeChange
 	Bitmapset  *reads;			/* columns that it reads, as in
 								 * pull_varattnos() */
 	List	   *sources;		/* their names */
-	List	   *indexes;		/* of char *, commands */
+	List	   *indexes;		/* of PgmPlanStep * */
 	List	   *not_nulls;		/* of PgmStandIn *, if these are constraints */
 	List	   *constraints;	/* of PgmStandIn *, other ones */
 } PgmTypeChange;

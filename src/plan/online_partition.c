@@ -42,8 +42,6 @@
 #include "base/subxact.h"
 #include "plan/online.h"
 
-#define ATTACH_WHY		"each partition has its index built by itself"
-
 /* What the server compares indexes by. */
 typedef struct Definition
 {
@@ -249,7 +247,7 @@ create_on_partitions(PgmIndexCreation *creation, Oid parent, const char *parent_
 		qualified = quote_qualified_identifier(get_namespace_name(get_rel_namespace(child)), name);
 		if (!OidIsValid(there) && partitioned)
 		{
-			pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, ATTACH_WHY,
+			pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, PGM_ATTACH_WHY,
 						   create_sql(creation, "", name, "ONLY ", pgm_relation_name(child)));
 			create_on_partitions(creation, child, qualified);
 		}
@@ -258,7 +256,7 @@ create_on_partitions(PgmIndexCreation *creation, Oid parent, const char *parent_
 						   create_sql(creation, "CONCURRENTLY ", name, "", pgm_relation_name(child)));
 		if (parent_index != NULL)
 			pgm_online_add(&creation->steps, PGM_HOLD_BRIEF,
-						   OidIsValid(there) ? "the partition has such an index" : ATTACH_WHY,
+						   OidIsValid(there) ? "the partition has such an index" : PGM_ATTACH_WHY,
 						   psprintf("ALTER INDEX %s ATTACH PARTITION %s", parent_index, qualified));
 	}
 }
@@ -273,7 +271,7 @@ pgm_online_create_partitioned(PgmIndexCreation *creation)
 	bool		foreign = has_foreign_partition(creation->relid);
 
 	if (!foreign)
-		pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, ATTACH_WHY,
+		pgm_online_add(&creation->steps, PGM_HOLD_BRIEF, PGM_ATTACH_WHY,
 					   create_sql(creation, "", creation->name, "ONLY ", creation->on));
 	create_on_partitions(creation, creation->relid,
 						 foreign ? NULL : quote_qualified_identifier(nsp, creation->name));

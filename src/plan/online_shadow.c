@@ -27,8 +27,11 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
@@ -57,18 +60,18 @@
 #include "plan/online.h"
 
 /*
- * Give the column the name of its stand-in, for this subtransaction.
+ * Give the column of a table the name of its stand-in, for this subtransaction.
  */
 static void
-rename_column(const PgmTypeChange *change)
+rename_column(const PgmTypeChange *change, const PgmDependents *found)
 {
 	Relation	attributes = table_open(AttributeRelationId, RowExclusiveLock);
-	HeapTuple	tuple = SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(change->found->relid),
-											Int16GetDatum(change->found->attnum));
+	HeapTuple	tuple = SearchSysCacheCopy2(ATTNUM, ObjectIdGetDatum(found->relid),
+											Int16GetDatum(found->attnum));
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for attribute %d of relation %u",
-			 change->found->attnum, change->found->relid);
+			 found->attnum, found->relid);
 	namestrcpy(&((Form_pg_attribute) GETSTRUCT(tuple))->attname, change->shadow);
 	CatalogTupleUpdate(attributes, &tuple->t_self, tuple);
 	table_close(attributes, RowExclusiveLock);
@@ -76,11 +79,44 @@ rename_column(const PgmTypeChange *change)
 }
 
 /*
- * An index, from CREATE INDEX on, under the name of its stand-in.
+ * A step for an index.  In a tree of partitions these go with the column, if it
+ * comes to that: one by one, the server would not let them.
+ */
+static void
+add_index_step(PgmTypeChange *change, PgmHold hold, const char *why, char *sql)
+{
+	pgm_online_add(&change->indexes, hold, why, sql);
+	if (change->found->partitions != NIL)
+		((PgmPlanStep *) llast(change->indexes))->undo = "";
+}
+
+/*
+ * The stand-in of a partition's index becomes part of that of the table above.
+ */
+static void
+attach_index(PgmTypeChange *change, Oid index, const char *stand_in)
+{
+	const bool	even_if_detached = false;
+	Oid			parent = get_partition_parent(index, even_if_detached);
+	char	   *above = pgm_dependents_stand_in(get_rel_name(parent));
+
+	if (OidIsValid(get_index_constraint(parent)))
+		return;
+	add_index_step(change, PGM_HOLD_BRIEF, PGM_ATTACH_WHY,
+				   psprintf("ALTER INDEX %s ATTACH PARTITION %s",
+							quote_qualified_identifier(get_namespace_name(get_rel_namespace(parent)), above),
+							quote_qualified_identifier(get_namespace_name(get_rel_namespace(index)), stand_in)));
+}
+
+/*
+ * An index, under the name of its stand-in.  A partitioned table's has no content;
+ * one that belongs to a constraint has to wait for the swap, since the server
+ * makes no such constraint of an index.
  */
 static void
 read_index(PgmTypeChange *change, Oid index)
 {
+	bool		partitioned = get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX;
 	char	   *name = get_rel_name(index);
 	char	   *definition = pg_get_indexdef_string(index);
 	bool		unique = strncmp(definition, "CREATE UNIQUE", strlen("CREATE UNIQUE")) == 0;
@@ -90,13 +126,22 @@ read_index(PgmTypeChange *change, Oid index)
 	if (OidIsValid(get_relname_relid(stand_in, get_rel_namespace(index))))
 		change->obstacle = psprintf("there is a relation \"%s\" already", stand_in);
 	definition += strlen(create) + 1 + strlen(quote_identifier(name));
-	change->indexes = lappend(change->indexes,
-							  psprintf("%s CONCURRENTLY %s%s", create,
-									   quote_identifier(stand_in), definition));
+	if (partitioned && OidIsValid(get_index_constraint(index)))
+		return;
+	if (partitioned)
+		definition = psprintf(" ON ONLY %s", definition + strlen(" ON "));
+	add_index_step(change, partitioned ? PGM_HOLD_BRIEF : PGM_HOLD_BUILD,
+				   partitioned ? PGM_ATTACH_WHY : PGM_BUILD_WHY,
+				   psprintf("%s %s%s%s", create, partitioned ? "" : "CONCURRENTLY ",
+							quote_identifier(stand_in), definition));
+	if (get_rel_relispartition(index))
+		attach_index(change, index, stand_in);
 }
 
 /*
- * A constraint, to be added without looking at the rows; for a key, its index.
+ * A constraint, to be added without looking at the rows; for a key, its index.  The
+ * foreign key of a partitioned table is added in the swap, and takes those that its
+ * partitions have by then.
  */
 static void
 read_constraint(PgmTypeChange *change, Oid constraint)
@@ -110,7 +155,8 @@ read_constraint(PgmTypeChange *change, Oid constraint)
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
 	if (form->contype == CONSTRAINT_PRIMARY || form->contype == CONSTRAINT_UNIQUE)
 		read_index(change, form->conindid);
-	else
+	else if (form->contype != CONSTRAINT_FOREIGN ||
+			 get_rel_relkind(form->conrelid) != RELKIND_PARTITIONED_TABLE)
 	{
 		stand_in = palloc(sizeof(PgmStandIn));
 		stand_in->table = form->conrelid == change->found->relid ? NULL :
@@ -135,32 +181,43 @@ read_constraint(PgmTypeChange *change, Oid constraint)
 static void
 read_dependents(PgmTypeChange *change)
 {
+	List	   *all = pgm_dependents_all(change->found);
+	ListCell   *table;
 	ListCell   *lc;
 
-	rename_column(change);
-	foreach(lc, change->found->constraints)
-		read_constraint(change, lfirst_oid(lc));
-	foreach(lc, change->found->indexes)
-		read_index(change, lfirst_oid(lc));
+	foreach(table, all)
+		rename_column(change, (PgmDependents *) lfirst(table));
+	foreach(table, all)
+	{
+		const PgmDependents *found = (PgmDependents *) lfirst(table);
+
+		foreach(lc, found->constraints)
+		{
+			if (!pgm_dependents_is_inherited(lfirst_oid(lc)))
+				read_constraint(change, lfirst_oid(lc));
+		}
+		foreach(lc, found->indexes)
+			read_index(change, lfirst_oid(lc));
+	}
 }
 
 /* The type of a column once the type has changed. */
 static Oid
-type_then(const PgmTypeChange *change, Oid relid, AttrNumber attnum)
+type_then(const PgmTypeChange *change, const PgmDependents *found, Oid relid, AttrNumber attnum)
 {
-	return relid == change->found->relid && attnum == change->found->attnum ? change->type_id :
+	return relid == found->relid && attnum == found->attnum ? change->type_id :
 		get_atttype(relid, attnum);
 }
 
 /*
- * Can the columns at both ends of the foreign keys be compared then?
+ * Can the columns at both ends of a table's foreign keys be compared then?
  */
 static void
-check_foreign_keys(PgmTypeChange *change)
+check_foreign_keys(PgmTypeChange *change, const PgmDependents *found)
 {
 	ListCell   *lc;
 
-	foreach(lc, change->found->constraints)
+	foreach(lc, found->constraints)
 	{
 		HeapTuple	tuple;
 		Form_pg_constraint form;
@@ -168,7 +225,7 @@ check_foreign_keys(PgmTypeChange *change)
 		AttrNumber	to[INDEX_MAX_KEYS];
 		int			count = 0;
 
-		if (!OidIsValid(pgm_dependents_other_table(change->found, lfirst_oid(lc))))
+		if (!OidIsValid(pgm_dependents_other_table(found, lfirst_oid(lc))))
 			continue;
 		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
 		form = (Form_pg_constraint) GETSTRUCT(tuple);
@@ -176,8 +233,8 @@ check_foreign_keys(PgmTypeChange *change)
 		for (int i = 0; i < count; i++)
 		{
 			Operator	equal = oper(NULL, list_make1(makeString("=")),
-									 type_then(change, form->confrelid, to[i]),
-									 type_then(change, form->conrelid, from[i]), true, -1);
+									 type_then(change, found, form->confrelid, to[i]),
+									 type_then(change, found, form->conrelid, from[i]), true, -1);
 
 			if (equal == NULL)
 				change->obstacle = psprintf("foreign key \"%s\" would compare values of different types",
@@ -193,12 +250,13 @@ check_foreign_keys(PgmTypeChange *change)
 }
 
 /*
- * Can the column come empty, with the type, and take over what the old one has?
+ * Can the column of a table come empty, with the type, and take over what the old
+ * one has?
  */
 static void
-check_column(PgmTypeChange *change, Relation rel)
+check_column(PgmTypeChange *change, const PgmDependents *found, Relation rel)
 {
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), change->found->attnum - 1);
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), found->attnum - 1);
 	Node	   *value;
 
 	if (get_typtype(change->type_id) == TYPTYPE_DOMAIN &&
@@ -207,11 +265,11 @@ check_column(PgmTypeChange *change, Relation rel)
 	if (att->attidentity != '\0' && change->type_id != INT2OID && change->type_id != INT4OID &&
 		change->type_id != INT8OID)
 		change->obstacle = "an identity column has to be of an integer type";
-	if (get_attnum(change->found->relid, change->shadow) != InvalidAttrNumber)
+	if (get_attnum(found->relid, change->shadow) != InvalidAttrNumber)
 		change->obstacle = psprintf("there is a column \"%s\" already", change->shadow);
 	if (!att->atthasdef || change->drops_default)
 		return;
-	value = strip_implicit_coercions(build_column_default(rel, change->found->attnum));
+	value = strip_implicit_coercions(build_column_default(rel, found->attnum));
 	if (coerce_to_target_type(NULL, value, exprType(value), change->type_id, change->type_mod,
 							  COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1) == NULL)
 		change->obstacle = "the default of the column cannot be converted to the type";
@@ -264,6 +322,25 @@ read_value(PgmTypeChange *change, ParseState *pstate, Relation rel)
 }
 
 /*
+ * Can it be done to the table, and to its partitions?
+ */
+static void
+check_tables(PgmTypeChange *change)
+{
+	ListCell   *lc;
+
+	foreach(lc, pgm_dependents_all(change->found))
+	{
+		const PgmDependents *found = (PgmDependents *) lfirst(lc);
+		Relation	rel = table_open(found->relid, AccessShareLock);
+
+		check_column(change, found, rel);
+		check_foreign_keys(change, found);
+		table_close(rel, NoLock);
+	}
+}
+
+/*
  * All of it, as the owner of the table, for pgm_subxact_run().
  */
 static void
@@ -282,8 +359,7 @@ read_change(void *arg)
 					 false, true, true);
 	typenameTypeIdAndMod(pstate, change->def->typeName, &change->type_id, &change->type_mod);
 	read_value(change, pstate, rel);
-	check_column(change, rel);
-	check_foreign_keys(change);
+	check_tables(change);
 
 	guc_level = NewGUCNestLevel();
 	pgm_guc_pin_search_path();

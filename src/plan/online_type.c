@@ -13,6 +13,9 @@
  * Most of it the server refuses too: views, rules, policies, triggers, generated
  * columns and functions that use the column.  Then the statement stays as it is.
  *
+ * A partitioned table has another column on it and on each partition, kept equal
+ * by one trigger; indexes are built on each leaf.  All are swapped at once.
+ *
  * Of several commands the type changes come by themselves, one after the other,
  * after what is dropped and before all else, as the server has it.
  *
@@ -23,14 +26,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/sysattr.h"
-#include "catalog/pg_attribute.h"
+#include "catalog/partition.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "base/relation.h"
@@ -166,6 +167,23 @@ look_at_values(PgmTypeChange *change)
 }
 
 /*
+ * Partitions change with their table, and whoever owns that has to own these too.
+ */
+static bool
+may_change_partitions(const PgmTypeChange *change)
+{
+	ListCell   *lc;
+
+	foreach(lc, change->found->partitions)
+	{
+		if (!change->alteration->stmt->relation->inh ||
+			!pgm_relation_is_owned(((PgmDependents *) lfirst(lc))->relid, change->user))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Begin with a type change: find out all that is to be known of it.  False if the
  * server would refuse it.
  */
@@ -184,6 +202,8 @@ read_change(PgmTypeChange *change, const AlterTableCmd *cmd, const PgmSlice *sli
 		!pgm_relation_is_owned(alteration->relid, change->user))
 		return false;
 	change->found = pgm_dependents_find(alteration->relid, attnum);
+	if (!may_change_partitions(change))
+		return false;
 	change->obstacle = change->found->obstacle;
 	if (change->obstacle == NULL)
 		look_at_others(change);
@@ -236,7 +256,8 @@ add_column(PgmTypeChange *change)
 	add(change, PGM_HOLD_BRIEF, "a trigger keeps it equal from here on",
 		psprintf("SELECT migrate.sync_begin(%s, ARRAY[%s], %s, up => %s)", table, sources.data,
 				 quote_literal_cstr(change->shadow), quote_literal_cstr(change->value)));
-	note_lock(change, alteration->relid, ShareRowExclusiveLock);
+	foreach(lc, pgm_dependents_all(change->found))
+		note_lock(change, ((PgmDependents *) lfirst(lc))->relid, ShareRowExclusiveLock);
 	step = (PgmPlanStep *) llast(alteration->steps);
 	step->undo = psprintf("SELECT migrate.sync_end(%s, %s)",
 						  quote_literal_cstr(pgm_relation_name(alteration->relid)),
@@ -281,14 +302,25 @@ add_constraint(PgmTypeChange *change, const PgmStandIn *stand_in)
 			psprintf("%s VALIDATE CONSTRAINT %s", prefix, name));
 }
 
+/* Is the column of a table not null, without the table above having it so? */
+static bool
+is_not_null_by_itself(const PgmTypeChange *change, const PgmDependents *found)
+{
+	const bool	even_if_detached = true;
+
+	if (!pgm_online_is_not_null(found->relid, change->column))
+		return false;
+	return found == change->found ||
+		!pgm_online_is_not_null(get_partition_parent(found->relid, even_if_detached),
+								change->column);
+}
+
 /*
  * NOT NULL.  Where it is no constraint like others, a check proves it.
  */
 static void
 add_not_null(PgmTypeChange *change)
 {
-	HeapTuple	tuple;
-	bool		not_null;
 	PgmStandIn	check = {.valid = true};
 	ListCell   *lc;
 
@@ -296,17 +328,44 @@ add_not_null(PgmTypeChange *change)
 		add_constraint(change, (PgmStandIn *) lfirst(lc));
 	if (change->not_nulls != NIL)
 		return;
-	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(change->found->relid),
-							Int16GetDatum(change->found->attnum));
-	if (!HeapTupleIsValid(tuple))
-		return;
-	not_null = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-	ReleaseSysCache(tuple);
-	if (!not_null)
-		return;
 	check.name = pgm_dependents_not_null(change->column);
 	check.definition = psprintf("CHECK (%s IS NOT NULL)", quote_identifier(change->shadow));
-	add_constraint(change, &check);
+	foreach(lc, pgm_dependents_all(change->found))
+	{
+		const PgmDependents *found = (PgmDependents *) lfirst(lc);
+
+		check.table = found == change->found ? NULL : pgm_relation_name(found->relid);
+		if (is_not_null_by_itself(change, found))
+			add_constraint(change, &check);
+	}
+}
+
+/*
+ * The tables that the swap locks: those that lose the column, and those at the
+ * other end of their foreign keys.
+ */
+static List *
+tables_of_swap(const PgmTypeChange *change)
+{
+	List	   *locked = NIL;
+	ListCell   *table;
+	ListCell   *lc;
+
+	foreach(table, pgm_dependents_all(change->found))
+		locked = lappend_oid(locked, ((PgmDependents *) lfirst(table))->relid);
+	foreach(table, pgm_dependents_all(change->found))
+	{
+		const PgmDependents *found = (PgmDependents *) lfirst(table);
+
+		foreach(lc, found->constraints)
+		{
+			Oid			other = pgm_dependents_other_table(found, lfirst_oid(lc));
+
+			if (OidIsValid(other))
+				locked = list_append_unique_oid(locked, other);
+		}
+	}
+	return locked;
 }
 
 /*
@@ -317,7 +376,6 @@ add_swap(PgmTypeChange *change)
 {
 	PgmAlteration *alteration = change->alteration;
 	char	   *table = pgm_online_relation(alteration->stmt->relation);
-	List	   *locked = list_make1_oid(alteration->relid);
 	ListCell   *lc;
 
 	add(change, PGM_HOLD_BRIEF, "statistics, so that plans are good from the first moment",
@@ -326,14 +384,7 @@ add_swap(PgmTypeChange *change)
 		psprintf("SELECT migrate.swap_column(%s, %s, %s)", quote_literal_cstr(table),
 				 quote_literal_cstr(change->column), quote_literal_cstr(change->shadow)));
 	((PgmPlanStep *) llast(alteration->steps))->lasting = true;
-	foreach(lc, change->found->constraints)
-	{
-		Oid			other = pgm_dependents_other_table(change->found, lfirst_oid(lc));
-
-		if (OidIsValid(other))
-			locked = list_append_unique_oid(locked, other);
-	}
-	foreach(lc, locked)
+	foreach(lc, tables_of_swap(change))
 		note_lock(change, lfirst_oid(lc), AccessExclusiveLock);
 }
 
@@ -345,8 +396,7 @@ add_change(PgmTypeChange *change)
 	add_column(change);
 	add_fill(change);
 	add_not_null(change);
-	foreach(lc, change->indexes)
-		add(change, PGM_HOLD_BUILD, PGM_BUILD_WHY, (char *) lfirst(lc));
+	change->alteration->steps = list_concat(change->alteration->steps, change->indexes);
 	foreach(lc, change->constraints)
 		add_constraint(change, (PgmStandIn *) lfirst(lc));
 	add_swap(change);

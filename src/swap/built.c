@@ -20,15 +20,20 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/catalog.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_statistic_ext.h"
 #include "commands/comment.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
@@ -43,6 +48,10 @@ typedef struct Key
 	Oid			stand_in;
 	char	   *comment;		/* or NULL */
 	char		contype;		/* of its constraint, or '\0' */
+	char	   *definition;		/* of a constraint that has to be made, since
+								 * the table is partitioned */
+	char	   *parent;			/* of a partition: index of the table above
+								 * that it belongs to, or NULL */
 	char	   *constraint_comment; /* or NULL */
 	bool		clustered;
 	bool		replica_identity;
@@ -57,6 +66,8 @@ typedef struct Check
 	bool		gives_name;		/* to its stand-in */
 	Oid			stand_in;
 	bool		refers_here;	/* foreign key that refers to the column */
+	bool		inherited;		/* does its name come from the table above? */
+	char	   *definition;		/* of one that has to be made, or NULL */
 	char	   *comment;		/* or NULL */
 } Check;
 
@@ -161,6 +172,31 @@ creation(const char *name, const char *words)
 }
 
 /*
+ * The index that stands in for one.  That of a partition which came when the one
+ * of the table above was there already has a name that the server chose.
+ */
+static Oid
+find_stand_in(const PgmSwap *swap, Oid index, const char *name)
+{
+	Oid			stand_in = get_relname_relid(name, get_rel_namespace(index));
+	const bool	even_if_detached = false;
+	Oid			parent;
+	Relation	rel;
+
+	if (OidIsValid(stand_in) || !get_rel_relispartition(index))
+		return stand_in;
+	parent = get_partition_parent(index, even_if_detached);
+	parent = get_relname_relid(pgm_dependents_stand_in(get_rel_name(parent)),
+							   get_rel_namespace(parent));
+	if (!OidIsValid(parent))
+		return InvalidOid;
+	rel = table_open(swap->relid, NoLock);
+	stand_in = index_get_partition(rel, parent);
+	table_close(rel, NoLock);
+	return stand_in;
+}
+
+/*
  * Find what stands in for an index; false if there is nothing, which is noted.
  */
 static bool
@@ -168,7 +204,9 @@ find_key_stand_in(PgmSwap *swap, Key *key, Oid index)
 {
 	char	   *stand_in = pgm_dependents_stand_in(key->name);
 
-	key->stand_in = get_relname_relid(stand_in, get_rel_namespace(index));
+	if (key->definition != NULL)
+		return true;
+	key->stand_in = find_stand_in(swap, index, stand_in);
 	if (OidIsValid(key->stand_in) && index_is_ready(swap, key->stand_in))
 		return true;
 	if (!swap->by_content)
@@ -195,6 +233,7 @@ static void
 find_key(PgmSwap *swap, Oid index, char contype, char *constraint_comment)
 {
 	Key		   *key = palloc0(sizeof(Key));
+	const bool	even_if_detached = false;
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
 	Form_pg_index form;
 
@@ -208,6 +247,11 @@ find_key(PgmSwap *swap, Oid index, char contype, char *constraint_comment)
 	key->clustered = form->indisclustered;
 	key->replica_identity = form->indisreplident;
 	ReleaseSysCache(tuple);
+	if (!swap->by_content && get_rel_relispartition(index))
+		key->parent = pgm_relation_name(get_partition_parent(index, even_if_detached));
+	if (get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX &&
+		OidIsValid(get_index_constraint(index)))
+		key->definition = pgm_swap_key_definition(index);
 	if (find_key_stand_in(swap, key, index))
 		swap->keys = lappend(swap->keys, key);
 }
@@ -272,6 +316,9 @@ find_check_stand_in(PgmSwap *swap, Check *check, Oid constraint, Form_pg_constra
 		check->gives_name = true;
 		return true;
 	}
+	/* a NOT NULL that had a name of its own gets that of the one above */
+	if (check->inherited && !OidIsValid(check->stand_in))
+		return false;
 	if (!swap->by_content)
 		pgm_swap_report_missing(swap, "constraint", check->name, stand_in);
 	if (swap->shadow != NULL)
@@ -307,6 +354,17 @@ find_check(PgmSwap *swap, Oid constraint, Form_pg_constraint form)
 	check->name = pstrdup(NameStr(form->conname));
 	check->comment = GetComment(constraint, ConstraintRelationId, 0);
 	check->refers_here = form->contype == CONSTRAINT_FOREIGN && form->confrelid == swap->relid;
+	check->inherited = pgm_dependents_is_inherited(constraint);
+	if (!swap->by_content && form->contype == CONSTRAINT_FOREIGN &&
+		get_rel_relkind(form->conrelid) == RELKIND_PARTITIONED_TABLE)
+	{
+		check->definition = TextDatumGetCString(DirectFunctionCall1(pg_get_constraintdef,
+																	ObjectIdGetDatum(constraint)));
+		/* what comes from the table above is made with that */
+		if (!OidIsValid(form->conparentid))
+			swap->constraints = lappend(swap->constraints, check);
+		return;
+	}
 	if (find_check_stand_in(swap, check, constraint, form))
 		swap->constraints = lappend(swap->constraints, check);
 }
@@ -335,7 +393,8 @@ find_constraint(PgmSwap *swap, Oid constraint)
 	if (comes_by_itself(swap, form))
 		;
 	else if ((form->contype == CONSTRAINT_PRIMARY || form->contype == CONSTRAINT_UNIQUE) &&
-			 !form->condeferrable && get_rel_relkind(form->conrelid) == RELKIND_RELATION)
+			 (!swap->by_content ||
+			  (!form->condeferrable && get_rel_relkind(form->conrelid) == RELKIND_RELATION)))
 		find_key(swap, form->conindid, form->contype,
 				 GetComment(constraint, ConstraintRelationId, 0));
 	else
@@ -408,22 +467,38 @@ put_comment(Oid object, Oid classid, char *comment)
 }
 
 /*
- * The name of the index, its constraint, and what the table does with it.
+ * A constraint that takes the index.
  */
 static void
-put_key(const PgmSwap *swap, const Key *key)
+put_constraint(const PgmSwap *swap, const Key *key)
 {
 	const char *name = quote_identifier(key->name);
 
-	if (strcmp(get_rel_name(key->stand_in), key->name) != 0)
-		pgm_swap_run("ALTER INDEX %s RENAME TO %s", pgm_relation_name(key->stand_in), name);
-	if (key->contype != '\0' && !OidIsValid(get_index_constraint(key->stand_in)))
+	if (key->definition != NULL)
+		pgm_swap_run("ALTER TABLE ONLY %s ADD CONSTRAINT %s %s", swap->table, name, key->definition);
+	else if (!OidIsValid(get_index_constraint(key->stand_in)))
 		pgm_swap_run("ALTER TABLE ONLY %s ADD CONSTRAINT %s %s USING INDEX %s", swap->table, name,
 					 key->contype == CONSTRAINT_PRIMARY ? "PRIMARY KEY" : "UNIQUE", name);
-	if (key->clustered)
-		pgm_swap_run("ALTER TABLE ONLY %s CLUSTER ON %s", swap->table, name);
-	if (key->replica_identity)
-		pgm_swap_run("ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %s", swap->table, name);
+}
+
+/*
+ * The name of the index, its constraint, and its place in that of the table above.
+ */
+static void
+put_key(const PgmSwap *swap, Key *key)
+{
+	const char *name = quote_identifier(key->name);
+
+	if (OidIsValid(key->stand_in) && strcmp(get_rel_name(key->stand_in), key->name) != 0)
+		pgm_swap_run("ALTER INDEX %s RENAME TO %s", pgm_relation_name(key->stand_in), name);
+	if (key->contype != '\0')
+		put_constraint(swap, key);
+	if (!OidIsValid(key->stand_in))
+		key->stand_in = get_relname_relid(key->name, get_rel_namespace(swap->relid));
+	/* where it is part of it already, this does nothing */
+	if (key->parent != NULL)
+		pgm_swap_run("ALTER INDEX %s ATTACH PARTITION %s", key->parent,
+					 pgm_relation_name(key->stand_in));
 	put_comment(key->stand_in, RelationRelationId, key->comment);
 	if (key->contype != '\0')
 		put_comment(get_index_constraint(key->stand_in), ConstraintRelationId,
@@ -433,7 +508,9 @@ put_key(const PgmSwap *swap, const Key *key)
 static void
 put_check(const Check *check)
 {
-	if (check->gives_name)
+	if (check->definition != NULL)
+		return;
+	if (check->gives_name && !check->inherited)
 		pgm_swap_run("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", pgm_relation_name(check->relid),
 					 quote_identifier(check->stand_in_name), quote_identifier(check->name));
 	put_comment(check->stand_in, ConstraintRelationId, check->comment);
@@ -466,4 +543,47 @@ pgm_swap_put_built(PgmSwap *swap)
 		put_check((Check *) lfirst(lc));
 	foreach(lc, swap->statistics)
 		put_statistics((Statistics *) lfirst(lc));
+}
+
+/*
+ * A foreign key of a partitioned table, for which the server finds those of the
+ * partitions.
+ */
+static void
+put_foreign_key(const PgmSwap *swap, const Check *check)
+{
+	const bool	missing_ok = false;
+
+	pgm_swap_run("ALTER TABLE %s ADD CONSTRAINT %s %s", swap->all, quote_identifier(check->name),
+				 check->definition);
+	put_comment(get_relation_constraint_oid(swap->relid, check->name, missing_ok),
+				ConstraintRelationId, check->comment);
+}
+
+/*
+ * What needs all tables to have what is built: foreign keys of partitioned ones, and
+ * what a table does with its indexes.
+ */
+void
+pgm_swap_put_duties(PgmSwap *swap)
+{
+	ListCell   *lc;
+
+	foreach(lc, swap->constraints)
+	{
+		const Check *check = (Check *) lfirst(lc);
+
+		if (check->definition != NULL)
+			put_foreign_key(swap, check);
+	}
+	foreach(lc, swap->keys)
+	{
+		const Key  *key = (Key *) lfirst(lc);
+		const char *name = quote_identifier(key->name);
+
+		if (key->clustered)
+			pgm_swap_run("ALTER TABLE ONLY %s CLUSTER ON %s", swap->table, name);
+		if (key->replica_identity)
+			pgm_swap_run("ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %s", swap->table, name);
+	}
 }

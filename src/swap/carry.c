@@ -277,9 +277,9 @@ set_not_null(const PgmSwap *swap)
 
 	if (!pgm_swap_is_valid(get_relation_constraint_oid(swap->relid, check, true)))
 		pgm_swap_report_missing(swap, "constraint", "NOT NULL", check);
-	pgm_swap_run("ALTER TABLE ONLY %s ALTER COLUMN %s SET NOT NULL", swap->table,
+	pgm_swap_run("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", swap->all,
 				 quote_identifier(swap->shadow));
-	pgm_swap_run("ALTER TABLE ONLY %s DROP CONSTRAINT %s", swap->table, quote_identifier(check));
+	pgm_swap_run("ALTER TABLE %s DROP CONSTRAINT %s", swap->all, quote_identifier(check));
 }
 
 /*

@@ -247,6 +247,8 @@ pgm_swap_contract(PgmContraction *contraction)
 			pgm_swap_run("ALTER TABLE %s RENAME COLUMN %s TO %s", table, heir, column);
 		foreach(lc, contraction->swaps)
 			pgm_swap_put_built((PgmSwap *) lfirst(lc));
+		foreach(lc, contraction->swaps)
+			pgm_swap_put_duties((PgmSwap *) lfirst(lc));
 		if (rename && !contraction->take_name)
 			pgm_swap_run("ALTER TABLE %s RENAME COLUMN %s TO %s", table, column, heir);
 		foreach(lc, contraction->swaps)

@@ -14,6 +14,10 @@
  * hold for all rows yet, nothing is done at all.  So the old column can go with
  * all that hangs on it: each of these things has another that takes its name.
  *
+ * In a partitioned table all partitions have both columns, and things built on them
+ * of their own.  Columns go and get their names all at once, from the top; all else
+ * is done to each table by itself, those above first.
+ *
  * All locks are asked for at once and without waiting, those on tables at the
  * other end of foreign keys included.  Who does not get them is to roll back and
  * try again.
@@ -28,6 +32,7 @@
 #include <stdarg.h>
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -96,7 +101,8 @@ check_table(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relid)));
-	if (get_rel_relkind(relid) != RELKIND_RELATION)
+	if (get_rel_relkind(relid) != RELKIND_RELATION &&
+		get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table", name)));
@@ -105,34 +111,77 @@ check_table(Oid relid)
 }
 
 /*
- * Lock the table, and then those that foreign keys connect it with: nobody can
- * add one any more.
+ * Lock a table and its partitions, each before those below it, so that none can be
+ * added any more.
  */
 static void
-lock_tables(PgmSwap *swap)
+lock_tree(Oid relid)
 {
 	ListCell   *lc;
 
-	pgm_lock_relation(swap->relid, AccessExclusiveLock);
-	check_table(swap->relid);
-	swap->attnum = find_column(swap->relid, swap->column);
-	swap->shadow_attnum = find_column(swap->relid, swap->shadow);
-	swap->table = pgm_relation_name(swap->relid);
-	swap->found = pgm_dependents_find(swap->relid, swap->attnum);
-	foreach(lc, swap->found->constraints)
-	{
-		Oid			other = pgm_dependents_other_table(swap->found, lfirst_oid(lc));
+	pgm_lock_relation(relid, AccessExclusiveLock);
+	check_table(relid);
+	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach(lc, find_inheritance_children(relid, NoLock))
+		lock_tree(lfirst_oid(lc));
+}
 
-		if (OidIsValid(other))
-			pgm_lock_relation(other, AccessExclusiveLock);
+/* The swap of one table of those at hand. */
+static PgmSwap *
+make_swap(PgmDependents *found, const char *column, const char *shadow)
+{
+	PgmSwap    *swap = palloc0(sizeof(PgmSwap));
+	bool		partitioned = get_rel_relkind(found->relid) == RELKIND_PARTITIONED_TABLE;
+
+	swap->relid = found->relid;
+	swap->column = column;
+	swap->shadow = shadow;
+	swap->attnum = found->attnum;
+	swap->shadow_attnum = find_column(found->relid, shadow);
+	swap->table = pgm_relation_name(found->relid);
+	swap->all = partitioned ? swap->table : psprintf("ONLY %s", swap->table);
+	swap->found = found;
+	return swap;
+}
+
+/*
+ * Lock the tables, and then those that foreign keys connect them with: nobody can
+ * add one any more.  Returns the swaps, of PgmSwap *, those above first.
+ */
+static List *
+lock_tables(Oid relid, const char *column, const char *shadow)
+{
+	PgmDependents *found;
+	List	   *swaps = NIL;
+	ListCell   *table;
+	ListCell   *lc;
+
+	lock_tree(relid);
+	found = pgm_dependents_find(relid, find_column(relid, column));
+	(void) find_column(relid, shadow);
+	foreach(table, pgm_dependents_all(found))
+	{
+		PgmDependents *one = (PgmDependents *) lfirst(table);
+
+		foreach(lc, one->constraints)
+		{
+			Oid			other = pgm_dependents_other_table(one, lfirst_oid(lc));
+
+			if (OidIsValid(other))
+				pgm_lock_relation(other, AccessExclusiveLock);
+		}
 	}
-	if (swap->found->obstacle != NULL)
+	if (found->obstacle != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot replace column \"%s\" of table \"%s\"",
-						swap->column, get_rel_name(swap->relid)),
-				 errdetail_internal("%s", swap->found->obstacle),
+				 errmsg("cannot replace column \"%s\" of table \"%s\"", column,
+						get_rel_name(relid)),
+				 errdetail_internal("%s", found->obstacle),
 				 errhint("Drop what is in the way, and make it again afterwards.")));
+	foreach(table, pgm_dependents_all(found))
+		swaps = lappend(swaps, make_swap((PgmDependents *) lfirst(table), column, shadow));
+	return swaps;
 }
 
 /*
@@ -173,6 +222,16 @@ end_sync(const PgmSwap *swap)
 		elog(ERROR, "could not end the pair of columns");
 }
 
+/* Do something in each of the tables. */
+static void
+do_each(List *swaps, void (*what) (PgmSwap *))
+{
+	ListCell   *lc;
+
+	foreach(lc, swaps)
+		what((PgmSwap *) lfirst(lc));
+}
+
 /*
  * Put the column "shadow" in the place of "column", with its name and all that
  * belongs to it.  The caller has to own the table.
@@ -180,25 +239,28 @@ end_sync(const PgmSwap *swap)
 void
 pgm_swap_column(Oid relid, const char *column, const char *shadow)
 {
-	PgmSwap		swap = {.relid = relid,.column = column,.shadow = shadow};
+	List	   *swaps;
+	PgmSwap    *top;
 	const bool	keep_settings = false;
 	int			guc_level = NewGUCNestLevel();
 
 	check_table(relid);
 	pgm_guc_pin_search_path();
-	lock_tables(&swap);
-	check_filled(&swap);
+	swaps = lock_tables(relid, column, shadow);
+	top = (PgmSwap *) linitial(swaps);
+	check_filled(top);
 
 	SPI_connect();
-	pgm_swap_find_built(&swap);
-	end_sync(&swap);
-	pgm_swap_carry_before(&swap);
-	pgm_swap_drop_references(&swap);
-	pgm_swap_run("ALTER TABLE ONLY %s DROP COLUMN %s", swap.table, quote_identifier(column));
-	pgm_swap_run("ALTER TABLE ONLY %s RENAME COLUMN %s TO %s", swap.table,
+	do_each(swaps, pgm_swap_find_built);
+	end_sync(top);
+	do_each(swaps, pgm_swap_carry_before);
+	do_each(swaps, pgm_swap_drop_references);
+	pgm_swap_run("ALTER TABLE %s DROP COLUMN %s", top->all, quote_identifier(column));
+	pgm_swap_run("ALTER TABLE %s RENAME COLUMN %s TO %s", top->all,
 				 quote_identifier(shadow), quote_identifier(column));
-	pgm_swap_put_built(&swap);
-	pgm_swap_carry_after(&swap);
+	do_each(swaps, pgm_swap_put_built);
+	do_each(swaps, pgm_swap_put_duties);
+	do_each(swaps, pgm_swap_carry_after);
 	SPI_finish();
 	AtEOXact_GUC(keep_settings, guc_level);
 }

@@ -28,11 +28,16 @@ typedef struct PgmWords
 	char	   *text;
 } PgmWords;
 
-/* A swap; texts of tables are quoted and qualified, other names as they are. */
+/*
+ * A swap in one table, perhaps a partition of the one that it is about; texts of
+ * tables are quoted and qualified, other names as they are.
+ */
 typedef struct PgmSwap
 {
 	Oid			relid;
 	const char *table;
+	const char *all;			/* the table for commands that do it to its
+								 * partitions too */
 	const char *column;
 	AttrNumber	attnum;
 	const char *shadow;			/* the column that takes its place */
@@ -87,6 +92,7 @@ extern void pgm_swap_contract(PgmContraction *contraction);
 /* words.c */
 extern char *pgm_swap_index_words(Oid index);
 extern char *pgm_swap_constraint_words(Oid constraint);
+extern char *pgm_swap_key_definition(Oid index);
 extern void pgm_swap_read_words(List *swaps);
 extern const char *pgm_swap_words_of(const PgmSwap *swap, Oid object);
 
@@ -104,5 +110,6 @@ extern bool pgm_swap_is_valid(Oid constraint);
 extern void pgm_swap_find_built(PgmSwap *swap);
 extern void pgm_swap_drop_references(PgmSwap *swap);
 extern void pgm_swap_put_built(PgmSwap *swap);
+extern void pgm_swap_put_duties(PgmSwap *swap);
 
 #endif							/* PGM_SWAP_H */

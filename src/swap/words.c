@@ -20,6 +20,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_attribute.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -60,6 +61,24 @@ pgm_swap_constraint_words(Oid constraint)
 	if (length > 0 && strcmp(words + length, " NOT VALID") == 0)
 		words[length] = '\0';
 	return words;
+}
+
+/*
+ * What comes after the name of the constraint of an index, where another one is to
+ * be added.
+ */
+char *
+pgm_swap_key_definition(Oid index)
+{
+	Oid			constraint = get_index_constraint(index);
+	char	   *command = pg_get_constraintdef_command(constraint);
+	char	   *name = psprintf(" ADD CONSTRAINT %s ",
+								quote_identifier(get_constraint_name(constraint)));
+	char	   *definition = strstr(command, name);
+
+	if (definition == NULL)
+		elog(ERROR, "unexpected definition of constraint %u: %s", constraint, command);
+	return definition + strlen(name);
 }
 
 static void

@@ -35,12 +35,14 @@ sub state_of
 
 	return join "\n", sort(map { s/,$//r } grep { !/^\\(un)?restrict / } split /\n/, $dump),
 	  $node->safe_psql($database, q(
-		SELECT 'index', indexrelid::regclass, indisvalid, indisclustered, indisreplident FROM pg_index WHERE indrelid IN ('t'::regclass, 'other'::regclass) ORDER BY 2::text;
-		SELECT 'constraint', conrelid::regclass, conname, convalidated, coninhcount, conislocal, connoinherit, conindid::regclass, pg_get_constraintdef(oid)
-		FROM pg_constraint WHERE conrelid IN ('t'::regclass, 'other'::regclass) ORDER BY conrelid::regclass::text, conname;
-		SELECT 'column', attname, atttypid::regtype, atttypmod, attnotnull, atthasdef, attidentity, attstorage, attcompression, attcollation::regcollation, attstattarget, attndims, attacl, array(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_')
-		FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname;
-		SELECT 'trigger', tgrelid::regclass, regexp_replace(tgname, '\d+', ''), tgenabled FROM pg_trigger WHERE tgrelid >= 16384 ORDER BY 2::text, 3, tgtype;
+		CREATE TEMP VIEW tables AS SELECT 't'::regclass AS relid UNION SELECT relid FROM pg_partition_tree('t');
+		SELECT 'index', indexrelid::regclass, indisvalid, indisclustered, indisreplident, inhparent::regclass FROM pg_index LEFT JOIN pg_inherits ON inhrelid = indexrelid
+		WHERE indrelid IN (TABLE tables) OR indrelid = 'other'::regclass ORDER BY indexrelid::regclass::text;
+		SELECT 'constraint', conrelid::regclass, conname, convalidated, coninhcount, CASE WHEN contype <> 'n' THEN conislocal END, CASE WHEN contype IN ('c', 'n') THEN connoinherit END, conindid::regclass, conparentid <> 0, pg_get_constraintdef(oid)
+		FROM pg_constraint WHERE conrelid IN (TABLE tables) OR conrelid = 'other'::regclass ORDER BY conrelid::regclass::text, conname;
+		SELECT 'column', attrelid::regclass, attname, attinhcount, attislocal, atttypid::regtype, atttypmod, attnotnull, atthasdef, attidentity, attstorage, attcompression, attcollation::regcollation, attstattarget, attndims, attacl, array(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_')
+		FROM pg_attribute WHERE attrelid IN (TABLE tables) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid::regclass::text, attname;
+		SELECT 'trigger', tgrelid::regclass, regexp_replace(tgname, '\d+', ''), tgenabled FROM pg_trigger WHERE tgrelid >= 16384 ORDER BY tgrelid::regclass::text, 3, tgtype;
 		SELECT 'sequence', pg_get_serial_sequence('t', attname), attname FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname;
 		SELECT 'row', to_jsonb(t) FROM t ORDER BY to_jsonb(t)::text;));
 }
@@ -208,6 +210,50 @@ same('long names', qq(ALTER TABLE t RENAME c TO $long; CREATE INDEX "i$long" ON 
 same('odd names', q(CREATE SCHEMA "S s"; ALTER TABLE t RENAME c TO "C ""'c"; CREATE INDEX "I ' i" ON t ("C ""'c"); ALTER TABLE t ADD CHECK ("C ""'c" IS NOT NULL OR k > 0), ALTER "C ""'c" SET DEFAULT '5'),
 	q(ALTER TABLE ONLY public.t ALTER COLUMN "C ""'c" SET DATA TYPE int USING ("C ""'c"::int), ALTER "C ""'c" DROP DEFAULT));
 
+# partitions, of which one has its columns in another order, and one has partitions itself
+my $parts = q(
+	DROP TABLE t;
+	CREATE TABLE t (id int NOT NULL, at date NOT NULL, c text, d int DEFAULT 5, k int) PARTITION BY RANGE (at);
+	CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
+	CREATE TABLE t_2 (d int, id int CONSTRAINT t_id_not_null NOT NULL, k int, gone int, at date CONSTRAINT t_at_not_null NOT NULL, c text);
+	ALTER TABLE t_2 DROP gone;
+	ALTER TABLE t ATTACH PARTITION t_2 FOR VALUES FROM ('2025-02-01') TO ('2025-03-01');
+	CREATE TABLE t_3 PARTITION OF t FOR VALUES FROM ('2025-03-01') TO ('2026-01-01') PARTITION BY LIST (k);
+	CREATE TABLE t_3_even PARTITION OF t_3 FOR VALUES IN (0, 2);
+	CREATE TABLE "t_3 Odd" PARTITION OF t_3 FOR VALUES IN (1, 3);
+	INSERT INTO t SELECT g, date '2025-01-01' + g % 100, g, g, g % 4 FROM generate_series(1, 300) g;);
+my $wider = 'ALTER TABLE t ALTER id TYPE bigint';
+my $move = q(INSERT INTO t VALUES (1000, '2025-02-02', '7', 8, 1); UPDATE t SET at = at + 30, id = id + 2000 WHERE id < 20; UPDATE t SET k = 3 - k WHERE id BETWEEN 100 AND 120);
+same('partitions', $parts, $wider, $move);
+same('partitions: text to int', $parts, $int, $move);
+same('partitions: primary key', $parts . q(;
+	DROP TABLE t_3; ALTER TABLE t ADD CONSTRAINT "The key" PRIMARY KEY (id, at); COMMENT ON CONSTRAINT "The key" ON t IS 'the key'), $wider, 'INSERT INTO t VALUES (1000, $$2025-02-02$$)');
+same('partitions: keys of partitions of partitions', "$parts; ALTER TABLE t ADD PRIMARY KEY (at, k, id), ADD UNIQUE (k, at, d, id) WITH (fillfactor = 70); ALTER TABLE t_1 ADD UNIQUE (id); ALTER TABLE t_3 REPLICA IDENTITY FULL", $wider, $move);
+same('partitions: indexes', "$parts; CREATE INDEX of_all ON t (id DESC, c); CREATE INDEX ON t (c); CREATE INDEX of_one ON t_3_even ((id + 1)); CREATE UNIQUE INDEX ON t (at, k, id) WHERE id > 0", $wider, $move);
+same('partitions: without a rewrite', "$parts; ALTER TABLE t ALTER c TYPE varchar(10); CREATE INDEX ON t (c)", 'ALTER TABLE t ALTER c TYPE varchar(10) COLLATE "C"');
+same('partitions: checks', "$parts; ALTER TABLE t ADD CHECK (id > 0), ADD CONSTRAINT both_of CHECK (id > d - 5000); ALTER TABLE t_2 ADD CONSTRAINT own CHECK (id < 9000); ALTER TABLE t_3 ADD CHECK (id < 8000); COMMENT ON CONSTRAINT both_of ON t IS 'both'", $wider, $move);
+same('partitions: not null in some', "$parts; ALTER TABLE t_1 ALTER d SET NOT NULL; ALTER TABLE t_3 ALTER d SET NOT NULL", 'ALTER TABLE t ALTER d TYPE bigint', $move);
+same('partitions: what each has by itself', $parts . q(;
+	ALTER TABLE t_1 ALTER d SET DEFAULT 7; ALTER TABLE t_2 ALTER d SET DEFAULT 8; ALTER TABLE t_3_even ALTER d DROP DEFAULT;
+	COMMENT ON COLUMN t.d IS 'all'; COMMENT ON COLUMN t_2.d IS 'two'; GRANT SELECT (d) ON t_1 TO reader; GRANT SELECT (d, c) ON t TO reader;
+	ALTER TABLE t_1 ALTER d SET STATISTICS 50; ALTER TABLE t_2 ALTER d SET (n_distinct = 9); CREATE STATISTICS s ON c, d FROM t_1; CREATE STATISTICS s2 ON c, d FROM t),
+	'ALTER TABLE t ALTER d TYPE bigint', $move);
+same('partitions: identity', "$parts; ALTER TABLE t ALTER id ADD GENERATED BY DEFAULT AS IDENTITY (START 1000)", $wider);
+same('partitions: foreign key of one', "$parts; ALTER TABLE other ADD UNIQUE (id); ALTER TABLE t_1 ADD FOREIGN KEY (d) REFERENCES other (id) NOT VALID", 'ALTER TABLE t ALTER d TYPE bigint');
+same('partitions: foreign keys', "$parts; ALTER TABLE other ADD UNIQUE (id); DELETE FROM t WHERE id > 90; UPDATE t SET d = id; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (d) REFERENCES other (id) ON DELETE CASCADE DEFERRABLE, ADD FOREIGN KEY (d) REFERENCES other (id); COMMENT ON CONSTRAINT f ON t IS 'f'; ALTER TABLE t_2 ADD FOREIGN KEY (d) REFERENCES other (id) ON UPDATE CASCADE",
+	'ALTER TABLE t ALTER d TYPE bigint', 'DELETE FROM other WHERE id BETWEEN 5 AND 9; UPDATE t SET at = at + 30 WHERE id < 20');
+same('partitions: triggers on the table', $parts . q(; CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()), $int, $move);
+same('partitions: one comes meanwhile', "$parts; CREATE INDEX ON t (id)", $wider, q(CREATE TABLE t_4 PARTITION OF t FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); INSERT INTO t VALUES (1000, '2026-02-02', '7', 8, 1)));
+
+# a constraint that a partition has from its table gets the name of the table's
+if ('partitions: names' =~ /$only/)
+{
+	make_databases($parts =~ s/CONSTRAINT t_id_not_null//r);
+	register($node, 'm', $wider, 'stepped');
+	is(errors_of('stepped', q(SELECT migrate.apply('m', 'online')), q(CALL migrate.wait('m', '180s'))), '', 'partitions: names of not null may differ');
+	is($node->safe_psql('stepped', q(SELECT DISTINCT attnotnull, atttypid::regtype FROM pg_attribute JOIN pg_partition_tree('t') ON attrelid = relid WHERE attname = 'id')), 't|bigint', 'and it stays not null');
+}
+
 # several commands
 same('with other commands', q(ALTER TABLE t ALTER c SET DEFAULT '5'), q(ALTER TABLE t ADD x int DEFAULT 3, ALTER c DROP DEFAULT, ALTER COLUMN c TYPE int USING c::int, ADD CHECK (c > 0), ALTER k SET DEFAULT 9, ALTER e SET NOT NULL));
 same('two types', 'CREATE INDEX cd ON t (c, d); ALTER TABLE t ADD CHECK (length(c) > 0 OR d > 0)', 'ALTER TABLE t ALTER c TYPE varchar(7), ALTER d TYPE bigint');
@@ -231,6 +277,10 @@ stays('check that is not valid', 'ALTER TABLE t ADD CHECK (d < id) NOT VALID', $
 stays('default', q(ALTER TABLE t ALTER c SET DEFAULT now()::text), 'ALTER TABLE t ALTER c TYPE int USING 5', qr/default/);
 stays('each from the other', '', 'ALTER TABLE t ALTER c TYPE int USING d, ALTER d TYPE bigint USING length(c)', qr/"[cd]", whose type changes/);
 stays('name taken', 'ALTER TABLE t ADD c_pgmigrate int', $int, qr/"c_pgmigrate" already/);
+stays('partition key', $parts, 'ALTER TABLE t ALTER k TYPE bigint', qr/"t_3" is partitioned by the column/);
+stays('foreign key to a partitioned table', "$parts; ALTER TABLE t ADD UNIQUE (id, at, k); ALTER TABLE other ADD at date, ADD FOREIGN KEY (t_id, at, k) REFERENCES t (id, at, k)", $wider, qr/is one to a partitioned table/);
+stays('foreign partition', "$parts; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE far PARTITION OF t FOR VALUES FROM ('2027-01-01') TO ('2028-01-01') SERVER s", $wider, qr/"far" is no table/);
+stays('view of a partition', "$parts; CREATE VIEW w AS SELECT id FROM t_3_even", $wider, qr/view w .*uses the column/);
 stays('view by key', 'CREATE VIEW w AS SELECT id, d FROM t GROUP BY id', 'ALTER TABLE t ALTER id TYPE bigint', qr/view w/);
 
 # a run that fails, and is cancelled, leaves nothing
@@ -243,6 +293,14 @@ errors_of('stepped', q(CALL migrate.wait('m', '180s')));
 is(errors_of('stepped', q(UPDATE t SET c = 'longer' WHERE id = 1; UPDATE t SET c = NULL WHERE id = 1)), '', 'rows can be written');
 is(errors_of('naive', q(UPDATE t SET c = NULL WHERE id = 1), 'ALTER TABLE t ALTER d TYPE bigint'), '', 'the first statement by itself');
 is(state_of('stepped'), state_of('naive'), 'a run that is cancelled leaves what it finished, and nothing else');
+
+make_databases($parts . q(; ALTER TABLE t ADD PRIMARY KEY (at, k, c); CREATE INDEX ON t (c); INSERT INTO t (id, at, c, k) VALUES (1, '2025-03-02', 'x1', 1), (1, '2025-03-02', 'x2', 1)));
+register($node, 'm', q(ALTER TABLE t ALTER c TYPE varchar(4) USING CASE WHEN c LIKE 'x%' THEN 'x' ELSE c END), 'stepped');
+like(errors_of('stepped', q(SELECT migrate.apply('m', 'online')), q(CALL migrate.wait('m', '180s'))), qr/has failed/, 'the key of a partition fails');
+is($node->safe_psql('stepped', q(SELECT count(*) > 0 FROM migrate.history_step WHERE sql ~ 'ATTACH PARTITION' AND state = 'done')), 't', 'some indexes are attached');
+$node->safe_psql('stepped', q(SELECT migrate.cancel('m')));
+errors_of('stepped', q(CALL migrate.wait('m', '180s')));
+is(state_of('stepped'), state_of('naive'), 'a run on partitions that is cancelled leaves nothing');
 
 # beside those who write, none of whom fails, and no value is lost
 $node->safe_psql('postgres', q(
