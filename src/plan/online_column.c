@@ -398,4 +398,5 @@ pgm_online_end_columns(PgmAlteration *alteration)
 
 	foreach(lc, alteration->columns)
 		end_column((NewColumn *) lfirst(lc));
+	alteration->columns = NIL;
 }

@@ -299,7 +299,10 @@ take_apart(PgmAlteration *alteration)
 		if (pass == 2 && alteration->replaces)
 			replace_keys(alteration);
 		if (pass == 3)
+		{
 			keep_others(alteration, true);
+			pgm_online_end_columns(alteration);
+		}
 		forboth(slice, alteration->slices, lc, alteration->stmt->cmds)
 		{
 			const PgmSlice *s = (PgmSlice *) lfirst(slice);
