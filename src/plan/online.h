@@ -203,6 +203,9 @@ extern char *pgm_online_constraint_text(const PgmAlteration *alteration,
 										const Constraint *constraint, const PgmSlice *slice);
 extern void pgm_online_add_constraint(PgmAlteration *alteration, const Constraint *constraint,
 									  const PgmSlice *slice);
+extern bool pgm_online_key_can_wait(Oid relid, const Constraint *constraint);
+extern void pgm_online_add_column_key(PgmAlteration *alteration, const Constraint *constraint,
+									  const char *column, const PgmSlice *slice);
 extern bool pgm_online_has_to_be_whole(Node *stmt, Oid relid);
 extern void pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint);
 

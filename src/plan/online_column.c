@@ -42,6 +42,8 @@ typedef struct NewColumn
 	List	   *keys;			/* of Constraint * */
 	List	   *checks;			/* of Constraint * */
 	List	   *check_slices;	/* of PgmSlice * */
+	List	   *foreign_keys;	/* of Constraint *, those that come later */
+	List	   *foreign_slices; /* of PgmSlice *, from REFERENCES on */
 } NewColumn;
 
 /*
@@ -108,6 +110,32 @@ can_be_filled(const ColumnDef *def, bool has_key)
 	return computed;
 }
 
+/* Has a column a default, so that old rows get a value at once? */
+static bool
+has_default(const ColumnDef *def)
+{
+	ListCell   *lc;
+
+	foreach(lc, def->constraints)
+	{
+		if (lfirst_node(Constraint, lc)->contype == CONSTR_DEFAULT)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Does a foreign key of a new column come later?  Without a value in the old rows
+ * there is nothing to be checked.
+ */
+static bool
+key_comes_later(const PgmAlteration *alteration, const ColumnDef *def, bool computed,
+				const Constraint *constraint)
+{
+	return !computed && has_default(def) &&
+		pgm_online_key_can_wait(alteration->relid, constraint);
+}
+
 /*
  * Can ADD COLUMN be taken apart?  "computed": it rewrites the table as it is
  * written.  If it does not, that takes a clause that would have the table read.
@@ -134,6 +162,8 @@ pgm_online_column_has_steps(const PgmAlteration *alteration, const AlterTableCmd
 		if (is_key && partitioned)
 			return false;
 		promises = promises || is_key ||
+			(constraint->contype == CONSTR_FOREIGN &&
+			 key_comes_later(alteration, def, computed, constraint)) ||
 			(constraint->contype == CONSTR_CHECK && !pgm_is_not_enforced(constraint));
 	}
 	return computed ? can_be_filled(def, alteration->has_key) : promises;
@@ -162,6 +192,15 @@ clause_start(const PgmPieces *pieces, const Constraint *constraint, int end)
 	return start;
 }
 
+/* The same without the name. */
+static int
+after_name(const PgmPieces *pieces, const Constraint *constraint, int end)
+{
+	int			start = clause_start(pieces, constraint, end);
+
+	return pgm_pieces_match(pieces, start, "constraint") ? start + 2 : start;
+}
+
 static PgmSlice *
 make_slice(int from, int to)
 {
@@ -173,11 +212,17 @@ make_slice(int from, int to)
 }
 
 /*
- * Is a clause one that says when the key before it is checked?  If so, note it.
+ * Is a clause one that says when the key before it is checked?  If so, note it;
+ * without a key, only say so.
  */
 static bool
 put_attribute(Constraint *key, const Constraint *clause)
 {
+	Constraint	nobody = {0};
+
+	if (key == NULL)
+		key = &nobody;
+
 	switch (clause->contype)
 	{
 		case CONSTR_ATTR_DEFERRABLE:
@@ -205,6 +250,7 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 	StringInfoData buf;
 	int			from = slice->from;
 	bool		keep = true;
+	PgmSlice   *foreign = NULL; /* the key before, if it comes later */
 	ListCell   *lc;
 
 	initStringInfo(&buf);
@@ -220,9 +266,16 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 			appendStringInfo(&buf, " %s", pgm_pieces_text(pieces, from, start));
 		from = start;
 		/* what says when a key is checked stays with the key */
-		if (!keep && column->keys != NIL && put_attribute(llast(column->keys), constraint))
+		if (foreign != NULL && put_attribute(NULL, constraint))
+		{
+			foreign->to = end;
+			continue;
+		}
+		if (!keep && foreign == NULL && column->keys != NIL &&
+			put_attribute(llast(column->keys), constraint))
 			continue;
 		keep = false;
+		foreign = NULL;
 		switch (constraint->contype)
 		{
 			case CONSTR_DEFAULT:
@@ -250,6 +303,14 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 			case CONSTR_PRIMARY:
 			case CONSTR_UNIQUE:
 				column->keys = lappend(column->keys, copyObject(constraint));
+				break;
+			case CONSTR_FOREIGN:
+				keep = !key_comes_later(column->alteration, column->def, column->computed, constraint);
+				if (keep)
+					break;
+				foreign = make_slice(after_name(pieces, constraint, slice->to), end);
+				column->foreign_keys = lappend(column->foreign_keys, constraint);
+				column->foreign_slices = lappend(column->foreign_slices, foreign);
 				break;
 			default:
 				keep = true;
@@ -386,6 +447,9 @@ end_column(NewColumn *column)
 		key->keys = list_make1(makeString(column->def->colname));
 		pgm_online_add_key(alteration, key);
 	}
+	forboth(lc, column->foreign_keys, text, column->foreign_slices)
+		pgm_online_add_column_key(alteration, lfirst_node(Constraint, lc), column->def->colname,
+								  (PgmSlice *) lfirst(text));
 }
 
 /*

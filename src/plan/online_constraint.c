@@ -19,6 +19,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -130,6 +131,35 @@ pgm_online_add_constraint(PgmAlteration *alteration, const Constraint *constrain
 {
 	add_not_valid(alteration, constraint->conname,
 				  pgm_online_constraint_text(alteration, constraint, slice));
+}
+
+/*
+ * Can a foreign key be added first, and be found to hold after, where it is not
+ * written so?
+ */
+bool
+pgm_online_key_can_wait(Oid relid, const Constraint *constraint)
+{
+	Oid			referenced = RangeVarGetRelid(constraint->pktable, NoLock, true);
+
+	if (constraint->skip_validation || pgm_is_not_enforced(constraint))
+		return false;
+	return PGM_PARTITIONED_KEY_CAN_WAIT ||
+		(get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE &&
+		 !(OidIsValid(referenced) && get_rel_relkind(referenced) == RELKIND_PARTITIONED_TABLE));
+}
+
+/*
+ * A foreign key of one column.  "slice" is its text, from REFERENCES on.
+ */
+void
+pgm_online_add_column_key(PgmAlteration *alteration, const Constraint *constraint,
+						  const char *column, const PgmSlice *slice)
+{
+	add_not_valid(alteration, constraint->conname,
+				  psprintf("CONSTRAINT %s FOREIGN KEY (%s) %s",
+						   quote_identifier(constraint->conname), quote_identifier(column),
+						   pgm_pieces_text(alteration->pieces, slice->from, slice->to)));
 }
 
 /* The options of an index, as text. */

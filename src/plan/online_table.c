@@ -26,15 +26,6 @@
 #include "base/compat.h"
 #include "plan/online.h"
 
-/* Is the table that a foreign key refers to partitioned? */
-static bool
-refers_to_partitions(const Constraint *constraint)
-{
-	Oid			relid = RangeVarGetRelid(constraint->pktable, NoLock, true);
-
-	return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
-}
-
 /*
  * Can a command be taken apart?
  */
@@ -61,8 +52,7 @@ has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd, int number)
 	switch (constraint->contype)
 	{
 		case CONSTR_FOREIGN:
-			return !constraint->skip_validation && !pgm_is_not_enforced(constraint) &&
-				(PGM_PARTITIONED_KEY_CAN_WAIT || !(partitioned || refers_to_partitions(constraint)));
+			return pgm_online_key_can_wait(alteration->relid, constraint);
 		case CONSTR_CHECK:
 			return !constraint->skip_validation && !pgm_is_not_enforced(constraint);
 		case CONSTR_PRIMARY:
