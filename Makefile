@@ -79,6 +79,7 @@ OBJS = \
 	src/plan/lockset.o \
 	src/plan/need.o \
 	src/plan/online.o \
+	src/plan/online_adopt.o \
 	src/plan/online_attach.o \
 	src/plan/online_column.o \
 	src/plan/online_constraint.o \

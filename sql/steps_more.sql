@@ -88,6 +88,18 @@ SET client_min_messages = debug1;
 SELECT sql FROM migrate.steps('attach') GROUP BY step, sql ORDER BY step \gexec
 SET client_min_messages = warning;
 DROP TABLE fallback;
+-- indexes and foreign keys of the parent come before
+CREATE TABLE known (id int PRIMARY KEY);
+ALTER TABLE part ADD CONSTRAINT of_all FOREIGN KEY (id) REFERENCES known, ADD UNIQUE (id, at);
+CREATE INDEX ON part ((id + 1)) WITH (fillfactor = 70) WHERE at > '2025-01-01';
+CREATE TABLE part_4 (at date, id int);
+CREATE INDEX there_4 ON part_4 (id);
+SELECT * FROM steps('ALTER TABLE part ATTACH PARTITION part_4 FOR VALUES FROM (30) TO (40)');
+SELECT * FROM why('ALTER TABLE part ATTACH PARTITION part_4 FOR VALUES FROM (30) TO (40)');
+CREATE TABLE part_5 (at date, id int) PARTITION BY LIST (at);
+CREATE TABLE part_5_1 PARTITION OF part_5 DEFAULT;
+SELECT hold, sql FROM steps('ALTER TABLE part ATTACH PARTITION part_5 FOR VALUES FROM (40) TO (50)') WHERE sql ~ 'INDEX|ATTACH';
+ALTER TABLE part DROP CONSTRAINT of_all;
 SELECT * FROM steps('ALTER TABLE part DETACH PARTITION part_1');
 -- a rebuild that leaves nothing out
 ALTER TABLE orders ADD CONSTRAINT apart EXCLUDE USING gist (during WITH &&);

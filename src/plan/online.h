@@ -12,6 +12,8 @@
 #ifndef PGM_ONLINE_H
 #define PGM_ONLINE_H
 
+#include "utils/relcache.h"
+
 #include "base/dependents.h"
 #include "plan/plan.h"
 
@@ -138,6 +140,19 @@ typedef struct PgmTypeChange
 	List	   *constraints;	/* of PgmStandIn *, other ones */
 } PgmTypeChange;
 
+/* A table that becomes a partition; see online_adopt.c. */
+typedef struct PgmAdoption
+{
+	const PgmScript *script;
+	int			number;			/* of the statement */
+	bool		trusted;		/* as in pgm_effects_of() */
+	Oid			partition;
+	List	   *indexes;		/* what it has not got */
+	List	   *keys;
+	bool		rest;			/* is there more of that, which ATTACH has to
+								 * make? */
+} PgmAdoption;
+
 /* pieces.c */
 extern PgmPieces *pgm_pieces_read(const PgmScript *script, const PgmStatement *statement);
 extern bool pgm_pieces_match(const PgmPieces *pieces, int i, const char *word);
@@ -159,6 +174,10 @@ extern Oid	pgm_online_table(const RangeVar *relation);
 extern List *pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted);
 extern bool pgm_online_reads(const PgmScript *script, char *sql, bool trusted);
 extern Bitmapset *pgm_online_rewriting(const PgmScript *script, List *steps, bool trusted);
+
+/* online_adopt.c */
+extern void pgm_online_find_lacking(PgmAdoption *adoption, Relation parent, Relation partition);
+extern void pgm_online_add_lacking(PgmAdoption *adoption, PgmNames *names, List **steps);
 
 /* online_attach.c */
 extern List *pgm_online_partitioning(const PgmScript *script, const PgmStatement *statement,

@@ -9,6 +9,8 @@
  * lose them after.  What the constraint is, the server says: it is asked as the
  * owner of the table, as probe.c does.
  *
+ * The indexes and foreign keys of the parent come before too; see online_adopt.c.
+ *
  * Detached concurrently, a partition keeps its bounds as a constraint, which goes
  * then too, since it would not be there otherwise.
  *
@@ -55,8 +57,7 @@ typedef struct Partitioning
 	char	   *bound;			/* what rows of the partition are like; NULL
 								 * if that needs no proof */
 	char	   *remainder;		/* the same of the default partition */
-	bool		builds;			/* have indexes to be built, or foreign keys
-								 * checked? */
+	PgmAdoption adoption;		/* indexes and foreign keys of the parent */
 	char	   *column;			/* the only one that the bounds are about */
 	const char *prefix;
 	PgmNames	names;
@@ -84,14 +85,6 @@ condition_text(Relation parent, Relation partition, List *condition)
 							  show_implicit);
 }
 
-/* Has the parent indexes or foreign keys that the partition has not got? */
-static bool
-lacks_keys(Relation parent, Relation partition)
-{
-	return list_length(RelationGetIndexList(parent)) > list_length(RelationGetIndexList(partition)) ||
-		list_length(RelationGetFKeyList(parent)) > list_length(RelationGetFKeyList(partition));
-}
-
 static void
 find_bounds(Partitioning *p, Relation parent, Relation partition)
 {
@@ -106,7 +99,7 @@ find_bounds(Partitioning *p, Relation parent, Relation partition)
 	all = list_concat_copy(bound, RelationGetPartitionQual(parent));
 	all = (List *) eval_const_expressions(NULL, (Node *) all);
 	p->bound = condition_text(parent, partition, all);
-	p->builds = lacks_keys(parent, partition);
+	pgm_online_find_lacking(&p->adoption, parent, partition);
 	if (OidIsValid(p->fallback) && get_rel_relkind(p->fallback) != RELKIND_FOREIGN_TABLE)
 	{
 		Relation	fallback = table_open(p->fallback, AccessShareLock);
@@ -182,21 +175,32 @@ drop_proof(Partitioning *p, Oid relid, const char *name, const char *if_exists)
 							if_exists, quote_identifier(name)));
 }
 
+/* What ATTACH itself has to be done for. */
+static const char *
+why_attach(const Partitioning *p)
+{
+	if (p->adoption.rest)
+		return "there is no other form: the table has not all indexes and foreign keys of the parent; add them before";
+	if (p->bound != NULL || p->remainder != NULL)
+		return "proven by the constraints, so nothing is read";
+	return "finds all that it would have to build";
+}
+
 static void
 attach(Partitioning *p, const PgmPieces *pieces)
 {
 	char	   *proof = NULL;
 	char	   *proof_of_rest = NULL;
 
-	if (p->bound == NULL && p->remainder == NULL)
+	if (p->bound == NULL && p->remainder == NULL && p->adoption.indexes == NIL &&
+		p->adoption.keys == NIL)
 		return;
+	pgm_online_add_lacking(&p->adoption, &p->names, &p->steps);
 	if (p->bound != NULL)
 		proof = prove(p, p->partition, p->bound);
 	if (p->remainder != NULL)
 		proof_of_rest = prove(p, p->fallback, p->remainder);
-	pgm_online_add(&p->steps, p->builds ? PGM_HOLD_BUILD : PGM_HOLD_BRIEF,
-				   p->builds ? "there is no other form: the table has not all indexes and foreign keys of the parent; add them before" :
-				   "proven by the constraints, so nothing is read",
+	pgm_online_add(&p->steps, p->adoption.rest ? PGM_HOLD_BUILD : PGM_HOLD_BRIEF, why_attach(p),
 				   pgm_pieces_text(pieces, 0, pieces->count));
 	((PgmPlanStep *) llast(p->steps))->kept = true;
 	if (proof != NULL)
@@ -244,6 +248,10 @@ pgm_online_partitioning(const PgmScript *script, const PgmStatement *statement, 
 		!pgm_relation_is_owned(p.parent, GetUserId()) ||
 		!pgm_relation_is_owned(p.partition, GetUserId()))
 		return NIL;
+	p.adoption.script = script;
+	p.adoption.number = statement->number;
+	p.adoption.trusted = trusted;
+	p.adoption.partition = p.partition;
 	p.fallback = get_default_partition_oid(p.parent);
 	error = pgm_subxact_run(attaches ? ask_about_attach : ask_about_detach, &p, keep);
 	if (error != NULL && pgm_subxact_must_stop(error))
