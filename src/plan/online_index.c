@@ -22,7 +22,9 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -176,6 +178,42 @@ rebuild_rest(List **steps, Oid relid)
 	}
 }
 
+/*
+ * The same of all tables of a schema that the user may reindex one by one, in the
+ * order in which they were made.
+ */
+static void
+rebuild_rest_of_schema(List **steps, Oid nsp)
+{
+	Relation	classes = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *tables = NIL;
+	ListCell   *lc;
+	const bool	use_index = false;
+
+	ScanKeyInit(&key, Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(nsp));
+	scan = systable_beginscan(classes, InvalidOid, use_index, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if ((form->relkind == RELKIND_RELATION || form->relkind == RELKIND_MATVIEW) &&
+			form->relpersistence != RELPERSISTENCE_TEMP && form->relhasindex)
+			tables = lappend_oid(tables, form->oid);
+	}
+	systable_endscan(scan);
+	table_close(classes, AccessShareLock);
+	list_sort(tables, list_oid_cmp);
+	foreach(lc, tables)
+	{
+		if (pgm_relation_is_owned(lfirst_oid(lc), GetUserId()))
+			rebuild_rest(steps, lfirst_oid(lc));
+	}
+}
+
 static bool
 is_catalog_schema(const char *name)
 {
@@ -241,6 +279,8 @@ pgm_online_reindex(const PgmScript *script, const PgmStatement *statement)
 								pgm_pieces_text(pieces, word + 1, pieces->count)));
 	if (stmt->kind == REINDEX_OBJECT_TABLE)
 		rebuild_rest(&steps, relid);
+	else if (stmt->kind == REINDEX_OBJECT_SCHEMA)
+		rebuild_rest_of_schema(&steps, get_namespace_oid(stmt->name, true));
 	return steps;
 }
 
