@@ -39,6 +39,8 @@ SELECT * FROM steps($$CREATE INDEX u ON U&"us!0065rs" UESCAPE '!' (email); ALTER
 SELECT * FROM steps('ALTER TABLE orders ADD c int DEFAULT 3 NOT NULL CONSTRAINT small CHECK (c < 9) REFERENCES users, ADD d text UNIQUE DEFERRABLE COLLATE "C", ADD e int NOT NULL DEFAULT 0, ADD f int DEFAULT 0 UNIQUE NOT NULL');
 -- a foreign key of old rows that have a value at once
 SELECT * FROM steps('ALTER TABLE orders ADD c bigint NOT NULL DEFAULT 3 CONSTRAINT "Fk" REFERENCES users DEFERRABLE INITIALLY DEFERRED CHECK (c < 9), ADD d bigint REFERENCES users, ADD e bigint REFERENCES app.users (id) ON DELETE CASCADE DEFAULT 4');
+-- nothing comes with a column that is there
+SELECT * FROM steps('ALTER TABLE users ADD IF NOT EXISTS age int NOT NULL DEFAULT 3 CHECK (age < 9) REFERENCES tree, ADD CHECK (age > 0)');
 -- rows: what is not the same bit by bit stays whole
 SELECT * FROM steps($$
 UPDATE app.users SET email = app.users.email || 'x', age = users.age + 1;

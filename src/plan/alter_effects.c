@@ -177,6 +177,9 @@ pgm_effects_of_command(Oid relid, const AlterTableCmd *cmd, bool *rewrites, bool
 	switch (cmd->subtype)
 	{
 		case AT_AddColumn:
+			if (cmd->missing_ok &&
+				get_attnum(relid, ((ColumnDef *) cmd->def)->colname) != InvalidAttrNumber)
+				break;			/* it is there, so nothing is done */
 			*rewrites |= pgm_effects_makes_sequence((ColumnDef *) cmd->def);
 			*scans |= new_column_scans((ColumnDef *) cmd->def);
 			break;

@@ -229,6 +229,7 @@ extern bool pgm_online_has_to_be_whole(Node *stmt, Oid relid);
 extern void pgm_online_add_key(PgmAlteration *alteration, const Constraint *constraint);
 
 /* online_column.c */
+extern bool pgm_online_column_is_there(const PgmAlteration *alteration, const AlterTableCmd *cmd);
 extern bool pgm_online_column_has_steps(const PgmAlteration *alteration, const AlterTableCmd *cmd,
 										bool computed);
 extern char *pgm_online_begin_column(PgmAlteration *alteration, const AlterTableCmd *cmd,

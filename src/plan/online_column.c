@@ -137,6 +137,17 @@ key_comes_later(const PgmAlteration *alteration, const ColumnDef *def, bool comp
 }
 
 /*
+ * Is it ADD COLUMN IF NOT EXISTS of one that is there?  The server does nothing then,
+ * not even what comes with the column.
+ */
+bool
+pgm_online_column_is_there(const PgmAlteration *alteration, const AlterTableCmd *cmd)
+{
+	return cmd->subtype == AT_AddColumn && cmd->missing_ok &&
+		get_attnum(alteration->relid, ((ColumnDef *) cmd->def)->colname) != InvalidAttrNumber;
+}
+
+/*
  * Can ADD COLUMN be taken apart?  "computed": it rewrites the table as it is
  * written.  If it does not, that takes a clause that would have the table read.
  */
@@ -149,6 +160,8 @@ pgm_online_column_has_steps(const PgmAlteration *alteration, const AlterTableCmd
 	bool		promises = false;
 	ListCell   *lc;
 
+	if (pgm_online_column_is_there(alteration, cmd))
+		return false;
 	/* among the clauses it would be taken for a part of the default */
 	if (def->collClause != NULL && def->constraints != NIL &&
 		def->collClause->location > linitial_node(Constraint, def->constraints)->location)

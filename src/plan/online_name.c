@@ -291,6 +291,8 @@ name_constraints(PgmAlteration *alteration, AlterTableCmd *cmd, bool keys)
 	List	   *constraints = def != NULL ? def->constraints : list_make1(cmd->def);
 	ListCell   *lc;
 
+	if (pgm_online_column_is_there(alteration, cmd))
+		return;
 	foreach(lc, constraints)
 	{
 		Constraint *constraint = lfirst_node(Constraint, lc);

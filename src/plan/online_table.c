@@ -335,7 +335,7 @@ note_not_null(PgmAlteration *alteration, const AlterTableCmd *cmd, bool has_step
 	const ColumnDef *def = (ColumnDef *) cmd->def;
 	ListCell   *lc;
 
-	if (cmd->subtype != AT_AddColumn)
+	if (cmd->subtype != AT_AddColumn || pgm_online_column_is_there(alteration, cmd))
 		return;
 	foreach(lc, def->constraints)
 	{
