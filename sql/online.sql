@@ -170,6 +170,25 @@ CALL migrate.wait('verify');
 \set VERBOSITY default
 SELECT to_regclass('checked_idx'), to_regclass('verified_idx');
 
+-- an index of partitions, halfway and to its end
+CREATE TABLE parts (id int, v int) PARTITION BY LIST (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
+INSERT INTO parts VALUES (1, 1), (2, 1), (2, 1);
+SELECT migrate.register('parts', 'CREATE UNIQUE INDEX parts_idx ON parts (id, v)');
+SELECT migrate.apply('parts', 'online');
+\set VERBOSITY terse
+CALL migrate.wait('parts');
+SELECT kind, state FROM steps WHERE migration = 'parts';
+SELECT migrate.cancel('parts');
+CALL migrate.wait('parts');
+SELECT count(*) FROM pg_class WHERE relname ~ '^parts.*idx';
+DELETE FROM parts WHERE id = 2;
+SELECT migrate.apply('parts', 'online');
+CALL migrate.wait('parts');
+SELECT indisvalid FROM pg_index WHERE indexrelid = 'parts_idx'::regclass;
+\set VERBOSITY default
+
 -- at another time
 SELECT migrate.register('later', 'SELECT 1');
 SELECT migrate.apply('later', not_before => now() + interval '1 day', "window" => '22:00-06:00 UTC');

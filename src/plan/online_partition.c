@@ -254,10 +254,19 @@ create_on_partitions(PgmIndexCreation *creation, Oid parent, const char *parent_
 		else if (!OidIsValid(there))
 			pgm_online_add(&creation->steps, PGM_HOLD_BUILD, PGM_BUILD_WHY,
 						   create_sql(creation, "CONCURRENTLY ", name, "", pgm_relation_name(child)));
-		if (parent_index != NULL)
-			pgm_online_add(&creation->steps, PGM_HOLD_BRIEF,
-						   OidIsValid(there) ? "the partition has such an index" : PGM_ATTACH_WHY,
-						   psprintf("ALTER INDEX %s ATTACH PARTITION %s", parent_index, qualified));
+		if (parent_index == NULL)
+			continue;
+		pgm_online_add(&creation->steps, PGM_HOLD_BRIEF,
+					   OidIsValid(there) ? "the partition has such an index" : PGM_ATTACH_WHY,
+					   psprintf("ALTER INDEX %s ATTACH PARTITION %s", parent_index, qualified));
+
+		/*
+		 * What is attached goes with the parent's only.  What was there
+		 * before would go too, so there is no way back from that.
+		 */
+		if (!OidIsValid(there))
+			((PgmPlanStep *) llast(creation->steps))->undo =
+				psprintf("DROP INDEX IF EXISTS %s", parent_index);
 	}
 }
 
