@@ -467,6 +467,34 @@ put_comment(Oid object, Oid classid, char *comment)
 }
 
 /*
+ * The columns of an index keep the names that those of the table had when it was
+ * built; a number follows where there would be two.
+ */
+static void
+rename_columns(const PgmSwap *swap, Oid index)
+{
+	const bool	missing_ok = true;
+	int			length = strlen(swap->shadow);
+	char	   *name;
+
+	for (int i = 1; (name = get_attname(index, i, missing_ok)) != NULL; i++)
+	{
+		char	   *number = name + length;
+		char	   *wanted;
+
+		if (strncmp(name, swap->shadow, length) != 0 ||
+			strspn(number, "0123456789") != strlen(number))
+			continue;
+		wanted = psprintf("%s%s", swap->column, number);
+		/* nobody misses a name that cannot be had */
+		if (strlen(wanted) < NAMEDATALEN &&
+			get_attnum(index, wanted) == InvalidAttrNumber)
+			pgm_swap_run("ALTER TABLE %s RENAME COLUMN %s TO %s", pgm_relation_name(index),
+						 quote_identifier(name), quote_identifier(wanted));
+	}
+}
+
+/*
  * A constraint that takes the index.
  */
 static void
@@ -491,6 +519,9 @@ put_key(const PgmSwap *swap, Key *key)
 
 	if (OidIsValid(key->stand_in) && strcmp(get_rel_name(key->stand_in), key->name) != 0)
 		pgm_swap_run("ALTER INDEX %s RENAME TO %s", pgm_relation_name(key->stand_in), name);
+	/* the new column keeps its name at the end of an expansion */
+	if (OidIsValid(key->stand_in) && !swap->by_content)
+		rename_columns(swap, key->stand_in);
 	if (key->contype != '\0')
 		put_constraint(swap, key);
 	if (!OidIsValid(key->stand_in))
