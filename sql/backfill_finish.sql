@@ -30,6 +30,17 @@ SELECT migrate.pause('transactions');
 COMMIT;
 CALL migrate.finish('transactions');
 SELECT count(DISTINCT a) >= 5 AS several FROM t;
+-- one lane gives the values of a sequence in the order of the rows
+CREATE SEQUENCE numbers;
+CREATE TABLE numbered (place int, pad text DEFAULT repeat('x', 50), n int);
+INSERT INTO numbered SELECT g FROM generate_series(1, 5000) g;
+BEGIN;
+SELECT migrate.backfill('numbered', 'n = nextval(''bf.numbers'')', 'n IS NULL', name => 'numbers', lanes => 1) IS NOT NULL AS queued;
+SELECT migrate.pause('numbers');
+COMMIT;
+CALL migrate.finish('numbers');
+SELECT count(*), count(*) FILTER (WHERE n = place) AS in_order FROM numbered;
+SELECT packing FROM migrate.progress WHERE name = 'numbers';
 -- from a procedure, and a DO block
 CREATE PROCEDURE finish_it(job text) LANGUAGE plpgsql AS $$
 BEGIN

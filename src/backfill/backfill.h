@@ -36,6 +36,7 @@ typedef struct PgmShape
 	Bitmapset  *set_attrs;		/* attribute numbers, offset as in the server */
 	bool		check_done;		/* must it be checked that a row is done then? */
 	bool		values_known;	/* can new values be computed beforehand? */
+	bool		numbers;		/* do they come from a sequence? */
 	List	   *values;			/* their expressions, of char * */
 } PgmShape;
 

@@ -54,6 +54,9 @@ can_pack(PgmLane *lane, Relation rel)
 		why = "";
 	else if (!pgm_backfill_packing)
 		why = "pgmigrate.backfill_packing is off";
+	/* packing would give them to the rows of a page in some order */
+	else if (lane->shape->numbers && lane->job->lanes == 1)
+		why = "values of a sequence are given to the rows in their order";
 	else if (rel->rd_tableam != GetHeapamTableAmRoutine())
 		why = "the table does not use the heap access method";
 	else

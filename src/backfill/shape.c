@@ -46,6 +46,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
@@ -387,6 +388,17 @@ columns_changed(const PgmShape *shape)
 	return changed;
 }
 
+/* Does an expression take the next value of a sequence? */
+static bool
+takes_number(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == F_NEXTVAL)
+		return true;
+	return expression_tree_walker(node, takes_number, context);
+}
+
 /*
  * Fill what the SET list says.
  */
@@ -403,6 +415,7 @@ set_targets(PgmShape *shape, List *targets, List *context)
 
 		if (target->resjunk)
 			continue;
+		shape->numbers = shape->numbers || takes_number(expr, NULL);
 		shape->set_columns = lappend(shape->set_columns,
 									 get_attname(shape->relid, target->resno, false));
 		shape->set_attrs = bms_add_member(shape->set_attrs,

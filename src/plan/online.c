@@ -115,8 +115,11 @@ pgm_online_add_fill(List **steps, Oid relid, const PgmFill *fill)
 		appendStringInfo(&buf, ", filter => %s", quote_literal_cstr(fill->filter));
 	if (fill->assign == NULL)
 		appendStringInfoString(&buf, ", delete => true");
+	if (fill->in_order)
+		appendStringInfoString(&buf, ", lanes => 1");
 	appendStringInfo(&buf, ", name => %s)", quote_literal_cstr(fill->name));
-	pgm_online_add(steps, PGM_HOLD_BATCHES, "in batches, each a short transaction", buf.data);
+	pgm_online_add(steps, PGM_HOLD_BATCHES,
+				   fill->why != NULL ? fill->why : "in batches, each a short transaction", buf.data);
 	((PgmPlanStep *) llast(*steps))->filled = relid;
 }
 

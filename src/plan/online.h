@@ -42,6 +42,8 @@ typedef struct PgmFill
 	const char *assign;			/* NULL: the rows are deleted */
 	const char *filter;			/* NULL: all rows */
 	const char *name;
+	bool		in_order;		/* one row after the other, as they are stored */
+	const char *why;			/* NULL: that it goes by batches */
 } PgmFill;
 
 /* What a name stands for, and so which others it must not be the same as. */

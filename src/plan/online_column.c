@@ -375,6 +375,10 @@ add_fill(NewColumn *column)
 									 column->def->colname)
 	};
 
+	/* the server numbers the rows as they are stored */
+	fill.in_order = column->serial != NULL;
+	if (column->identity != NULL)
+		fill.why = "in batches, each a short transaction; the rows are numbered in the order of a key";
 	pgm_online_add_fill(&alteration->steps, alteration->relid, &fill);
 }
 
