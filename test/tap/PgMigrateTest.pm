@@ -14,8 +14,17 @@ use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(new_node register records start_sql finish_sql sqlstate_of
   make_traps loot backfill poll try_sql ends_as shows workers start_load
-  stop_load nothing_left end_state differs run_row run_ends no_remains
-  hold release);
+  stop_load nothing_left end_state differs compare_states run_row run_ends
+  no_remains hold release amount);
+
+# amount(FULL, SAMPLE)
+# How much of something a long test does: all of it if PGMIGRATE_FULL is set.
+sub amount
+{
+	my ($full, $sample) = @_;
+
+	return $ENV{PGMIGRATE_FULL} ? $full : $sample;
+}
 
 # new_node(NAME, conf => [LINE...], init => {...})
 # A running server with the extension in its database "postgres".
@@ -310,7 +319,16 @@ sub end_state
 sub differs
 {
 	my ($node, $one, $two, $anywhere) = @_;
-	my @state = map { end_state($node, $_, $anywhere) } $one, $two;
+
+	return compare_states((map { ($_, end_state($node, $_, $anywhere)) } $one, $two), $anywhere);
+}
+
+# compare_states(NAME, STATE, NAME, STATE [, ANYWHERE])
+# The same of two states that have been taken.
+sub compare_states
+{
+	my ($one, $first, $two, $second, $anywhere) = @_;
+	my @state = ($first, $second);
 	my %one = map { $_ => 1 } split /\n/, $state[0];
 	my %two = map { $_ => 1 } split /\n/, $state[1];
 
@@ -362,8 +380,15 @@ sub no_remains
 			SELECT 'invalid index ' || indexrelid::regclass FROM pg_index WHERE NOT (indisvalid AND indisready AND indislive);
 			SELECT 'transient index ' || oid::regclass FROM pg_class WHERE relname ~ '_cc(new|old)[0-9]*$';
 			SELECT 'pending detach ' || inhrelid::regclass FROM pg_inherits WHERE inhdetachpending;
+			SELECT 'helper ' || attrelid::regclass || '.' || attname FROM pg_attribute WHERE attname ~ '_pgmigrate[0-9]*$' AND NOT attisdropped;
+			SELECT 'helper ' || conname FROM pg_constraint WHERE conname ~ '_pgmigrate[0-9]*$';
+			SELECT 'helper ' || oid::regclass FROM pg_class WHERE relname ~ '_pgmigrate[0-9]*$';
+			SELECT 'columns in step ' || p FROM migrate.sync_pair p;
+			SELECT 'trigger ' || tgname || ' of ' || tgrelid::regclass FROM pg_trigger WHERE tgname ~ 'pgmigrate';
+			SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts WHERE database = current_database();
 			SELECT 'open run ' || line FROM migrate.run_progress;
 			SELECT 'open backfill ' || name || ': ' || state FROM migrate.backfill_history WHERE state NOT IN ('done', 'cancelled');
+			SELECT 'open piece of ' || name FROM migrate.backfill_lane JOIN migrate.backfill_history b ON b.id = job_id WHERE leaf IS NOT NULL AND b.state = 'done';
 			SELECT 'lock ' || mode || ' of ' || pid FROM pg_locks WHERE (locktype = 'advisory' OR NOT granted)
 				AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
 			SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type LIKE 'pgmigrate%' AND datname = current_database();), $database);
