@@ -310,7 +310,7 @@ demo:
 demo-stop:
 	@test/bin/demo.sh stop
 
-# TARGET test: runs the suites [SUITES="lint regress isolation pgtap tap faults"; all but the long faults] [TESTS="name ..."] [KEEP=1]
+# TARGET test: runs the suites [SUITES="lint regress isolation pgtap tap faults"] [TESTS="name ..."] [FULL=1: faults to the full] [KEEP=1]
 test:
 	@test/bin/test.sh
 

@@ -12,8 +12,9 @@ set -euo pipefail
 # shellcheck source=test/bin/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-SUITES=${SUITES:-lint regress isolation pgtap tap}
+SUITES=${SUITES:-lint regress isolation pgtap tap faults}
 TESTS=${TESTS:-}
+if [ -n "${FULL:-}" ]; then export PGMIGRATE_FULL=1; fi
 passed=0
 failed=0
 broken=()
@@ -142,7 +143,7 @@ suite_tap()
 	run_tap tap
 }
 
-# long: servers and workers that are killed again and again
+# servers and workers that are killed again and again: a sample, or with FULL all
 suite_faults()
 {
 	run_tap faults

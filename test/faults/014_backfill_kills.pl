@@ -11,8 +11,8 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 use PgMigrateTest;
 
-my $worker_kills = $ENV{PGMIGRATE_WORKER_KILLS} // 200;
-my $server_kills = $ENV{PGMIGRATE_SERVER_KILLS} // 50;
+my $worker_kills = $ENV{PGMIGRATE_WORKER_KILLS} // amount(200, 15);
+my $server_kills = $ENV{PGMIGRATE_SERVER_KILLS} // amount(50, 5);
 my $seed = $ENV{PGMIGRATE_SEED} // time ^ $$;
 my $node = new_node('main', init => { extra => [ '--data-checksums' ] },
 	conf => [ q(shared_preload_libraries = 'pgmigrate'), 'restart_after_crash = on', 'autovacuum = off',

@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(time);
 use PgMigrateTest;
 
-my $rounds = $ENV{PGMIGRATE_PROMOTIONS} // 3;
+my $rounds = $ENV{PGMIGRATE_PROMOTIONS} // amount(3, 1);
 my @conf = (q(shared_preload_libraries = 'pgmigrate'), 'log_statement = none', 'autovacuum = off', 'pgmigrate.backfill_max_workers = 4', 'pgmigrate.backfill_courtesy = 100', 'hot_standby_feedback = on');
 my $primary = new_node('node0', init => { allows_streaming => 1 }, conf => \@conf);
 

@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 use PgMigrateTest;
 
 my $seed = $ENV{PGMIGRATE_SEED} // time ^ $$;
-my $count = $ENV{PGMIGRATE_TABLES} // 300;
+my $count = $ENV{PGMIGRATE_TABLES} // amount(300, 40);
 my $only = $ENV{PGMIGRATE_TABLE};
 my @conf = ('log_statement = none', 'autovacuum = off');
 

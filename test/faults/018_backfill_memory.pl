@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(time);
 use PgMigrateTest;
 
-my $batches = $ENV{PGMIGRATE_BATCHES} // 100_000;
+my $batches = $ENV{PGMIGRATE_BATCHES} // amount(100_000, 15_000);
 my $node = new_node('main', conf => [ q(shared_preload_libraries = 'pgmigrate'), 'log_statement = none', 'autovacuum = off',
 	'pgmigrate.backfill_max_workers = 2', 'pgmigrate.backfill_courtesy = 100', 'max_wal_size = 4GB' ]);
 

@@ -13,7 +13,7 @@ use List::Util qw(shuffle);
 use NaiveStatements;
 use PgMigrateTest;
 
-my $count = $ENV{PGMIGRATE_PLANS} // amount(999, 40);
+my $count = $ENV{PGMIGRATE_PLANS} // amount(999, 24);
 my $seed = $ENV{PGMIGRATE_SEED} // time ^ $$;
 my @plans = naive_plans($ENV{PGMIGRATE_CASES});
 my $node = new_node('main', conf => [ q(shared_preload_libraries = 'pgmigrate'), 'log_statement = none', 'timezone = Europe/Berlin',

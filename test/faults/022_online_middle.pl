@@ -15,6 +15,11 @@ my $node = new_node('main', conf => [ q(shared_preload_libraries = 'pgmigrate'),
 		'autovacuum = off', 'max_worker_processes = 16', 'pgmigrate.online_threshold = 0',
 		'pgmigrate.backfill_courtesy = 100', 'log_statement = none' ]);
 my $only = $ENV{PGMIGRATE_CASES} // '';
+my $share = $ENV{PGMIGRATE_SHARE} // ($only ne '' ? 100 : amount(100, 20));
+my $seed = $ENV{PGMIGRATE_SEED} // time ^ $$;
+
+srand($seed);
+diag("seed $seed, $share % of the cases");
 
 $node->safe_psql('postgres', 'CREATE DATABASE fixture');
 $node->safe_psql('fixture', q(
@@ -110,13 +115,13 @@ foreach my $case (@cases)
 	{
 		# nothing undoes what is dropped, or a change of rows
 		next if $way eq 'undone' && $case->[0] !~ /^(create|key)/;
-		next if "$case->[0], $way" !~ /$only/;
+		next if "$case->[0], $way" !~ /(?:$only)/ || rand 100 >= $share;
 		is(stop_in_the_middle($case, $way), '', "$case->[0]: $way");
 	}
 }
 
 # What another session works on at that moment is none of its business.
-if ('another reindex' =~ /$only/)
+if ('another reindex' =~ /(?:$only)/)
 {
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS online WITH (FORCE)');
 	$node->safe_psql('postgres', 'CREATE DATABASE online TEMPLATE fixture');
@@ -141,8 +146,9 @@ if ('another reindex' =~ /$only/)
 }
 
 # The server with all that is in it.
-foreach my $case (grep { $_->[0] =~ /^(create, snapshots|reindex, readers|drop|detach|backfill)$/ && "$_->[0], restarted" =~ /$only/ } @cases)
+foreach my $case (grep { $_->[0] =~ /^(create, snapshots|reindex, readers|drop|detach|backfill)$/ && "$_->[0], restarted" =~ /(?:$only)/ } @cases)
 {
+	next if rand 100 >= $share;
 	is(stop_in_the_middle($case, 'restarted'), '', "$case->[0]: server restarted");
 }
 
@@ -163,7 +169,7 @@ $node->safe_psql('postgres', q(
 	SELECT migrate.register('3-at-once', 'VACUUM t')));
 foreach my $name ('1-in-a-transaction', '2-by-itself')
 {
-	next if $name !~ /$only/;
+	next if $name !~ /(?:$only)/;
 	$node->safe_psql('postgres', "SELECT migrate.apply('$name')");
 	is(run_ends($node, $name, 'postgres', 20), 'suspended: its worker ended 3 times without getting on', "$name: suspended");
 	$node->safe_psql('postgres', 'CREATE OR REPLACE FUNCTION die(a int) RETURNS int IMMUTABLE LANGUAGE sql AS $$SELECT 1$$') if $name =~ /^2/;

@@ -11,9 +11,9 @@ use Test::More;
 use PgMigrateTest;
 
 # how many rows are written while they are filled, and in how many rounds at least
-my $writes = $ENV{PGMIGRATE_WRITES} // 1_000_000;
-my $rounds = $ENV{PGMIGRATE_ROUNDS} // 5;
-my $rows = $ENV{PGMIGRATE_ROWS} // 40_000;
+my $writes = $ENV{PGMIGRATE_WRITES} // amount(1_000_000, 20_000);
+my $rounds = $ENV{PGMIGRATE_ROUNDS} // amount(5, 1);
+my $rows = $ENV{PGMIGRATE_ROWS} // amount(40_000, 4_000);
 
 # how often a client runs its script before it is seen how far the fills are
 my $turn = 100;
