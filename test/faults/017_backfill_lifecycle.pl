@@ -329,11 +329,12 @@ is($node->safe_psql('postgres', q(SELECT count(*) FROM twice WHERE a IS DISTINCT
 # A cap on workers, and who goes first.
 $node->append_conf('postgresql.conf', 'pgmigrate.backfill_max_workers = 1');
 $node->reload;
-make_table($node, "crowd$_", 400) foreach 1 .. 4;
+make_table($node, "crowd$_", $_ == 1 ? 4000 : 400) foreach 1 .. 4;
 my $first = backfill($node, "'crowd1', 'n = n + 1', lanes => 2, $slow");
 ok(in_mid_run($node, $first), 'a cap on workers: one in mid-run');
 my %crowd = map { $_ => backfill($node, "'crowd$_', 'n = n + 1', priority => " . (2, 30, 10)[ $_ - 2 ] . ", $slow") } 2 .. 4;
 like(shows($node, $crowd{$_}, qr/waits/), qr/^queued waits for a place: pgmigrate.backfill_max_workers is 1/, "a cap on workers: $_ waits and says so") foreach sort keys %crowd;
+hurry($node, $first);
 my $most = 0;
 poll(sub { my $count = () = workers($node); $most = $count if $count > $most;
 	return try_sql($node, q(SELECT count(*) FROM migrate.backfill_history WHERE relation ~ 'crowd' AND state = 'done')) eq '4' }, 60);
