@@ -28,6 +28,7 @@ typedef struct PgmShape
 	Oid			relid;
 	char	   *alias;			/* under which the user's text knows the table */
 	const char *assign;			/* NULL: the rows are deleted */
+	bool		copies;			/* "assign" is an INSERT; see pgm_shape_copy() */
 	const char *filter;			/* or NULL */
 	char	   *predicate;		/* rows to be done, or NULL: all */
 	bool		derived;		/* does it compare old and new values? */
@@ -43,6 +44,7 @@ typedef struct PgmShape
 /* shape.c */
 extern PgmShape *pgm_shape_analyze(Oid relid, const char *alias, const char *assign,
 								   const char *filter);
+extern PgmShape *pgm_shape_copy(Oid relid, const char *alias, const char *insert);
 extern void pgm_shape_check_condition(const char *condition);
 extern char *pgm_shape_target(Oid leaf, const char *alias);
 
@@ -50,6 +52,7 @@ extern char *pgm_shape_target(Oid leaf, const char *alias);
 extern void pgm_target_check(Oid relid);
 extern List *pgm_target_leaves(Oid relid);
 extern void pgm_target_check_leaves(const PgmShape *shape, List *leaves);
+extern List *pgm_target_keys(Oid relid);
 extern List *pgm_target_find_key(List *relids, const PgmShape *shape);
 extern void pgm_target_check_key(Oid relid, List *columns, const PgmShape *shape);
 extern List *pgm_target_primary_key(Oid relid);

@@ -235,7 +235,7 @@ begin_piece(PgmLane *lane)
 		pgm_pages_begin(lane);
 
 	lane->row.phase = lane->row.pass > 1 ? (lane->job->by_key ? "retrying" : "sweeping") :
-		lane->job->is_delete ? "deleting" : "updating";
+		lane->job->is_delete ? "deleting" : lane->job->is_copy ? "copying" : "updating";
 	rel = try_table_open(lane->leaf_relid, RowExclusiveLock);
 	if (rel == NULL)
 		return;

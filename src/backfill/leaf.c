@@ -129,8 +129,9 @@ pgm_leaf_belongs(const PgmJob *job, Relation rel)
 PgmShape *
 pgm_leaf_verify(const PgmJob *job, Oid relid)
 {
-	PgmShape   *shape = pgm_shape_analyze(job->relid, pgm_target_alias(job->relation),
-										  job->assign, job->filter);
+	char	   *alias = pgm_target_alias(job->relation);
+	PgmShape   *shape = job->is_copy ? pgm_shape_copy(job->relid, alias, job->assign) :
+		pgm_shape_analyze(job->relid, alias, job->assign, job->filter);
 
 	pgm_target_check_leaves(shape, list_make1_oid(relid));
 	if (job->by_key)
@@ -167,7 +168,7 @@ pgm_leaf_open(PgmLane *lane, const PgmLeaf *leaf)
 	old = MemoryContextSwitchTo(lane->leaf_cxt);
 	lane->leaf_relid = leaf->relid;
 	lane->shape = pgm_leaf_verify(lane->job, leaf->relid);
-	lane->shape->check_done = lane->shape->assign != NULL &&
+	lane->shape->check_done = lane->shape->assign != NULL && !lane->shape->copies &&
 		(has_before_triggers(rel) || !lane->shape->derived);
 	lane->leaf_name = pgm_relation_name(leaf->relid);
 	lane->primary_key = pgm_target_primary_key(leaf->relid);

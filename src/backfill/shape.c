@@ -212,6 +212,23 @@ pgm_shape_check_condition(const char *condition)
 }
 
 /*
+ * What a backfill does that copies rows to another table, each at most once: the
+ * INSERT reads them from PGM_COPIED_ROWS, and passes over those that are there.
+ */
+PgmShape *
+pgm_shape_copy(Oid relid, const char *alias, const char *insert)
+{
+	PgmShape   *shape = palloc0(sizeof(PgmShape));
+
+	shape->relid = relid;
+	shape->alias = pstrdup(alias);
+	shape->assign = pstrdup(insert);
+	shape->copies = true;
+	shape->once = "rows are copied";
+	return shape;
+}
+
+/*
  * Are equal values of an expression identical?
  */
 static bool

@@ -322,6 +322,29 @@ key_types(Oid leaf, List *key, bool open, Oid *types)
 }
 
 /*
+ * Copy the rows that meet a condition, as their newest versions are: locked, none
+ * of them is changed or deleted until the copy is there for others to see.
+ */
+static char *
+copy_command(const PgmShape *shape, Oid leaf, const char *condition)
+{
+	return psprintf("WITH " PGM_COPIED_ROWS " AS (SELECT * FROM %s WHERE %s FOR SHARE) %s",
+					pgm_shape_target(leaf, shape->alias), condition, shape->assign);
+}
+
+/*
+ * Change, delete or copy the rows whose key meets a condition, if they are to be
+ * done.
+ */
+static char *
+command_by_key(const PgmShape *shape, Oid leaf, const char *condition)
+{
+	if (shape->copies)
+		return copy_command(shape, leaf, condition);
+	return psprintf("%s WHERE %s%s", change_command(shape, leaf), condition, and_filter(shape));
+}
+
+/*
  * Change the rows of a range of keys that are to be done.
  */
 PgmStatement *
@@ -329,8 +352,7 @@ pgm_statement_range(const PgmShape *shape, Oid leaf, List *key, bool open)
 {
 	Oid			types[2 * INDEX_MAX_KEYS];
 	int			n = key_types(leaf, key, open, types);
-	char	   *sql = psprintf("%s WHERE %s%s", change_command(shape, leaf),
-							   key_condition(shape->alias, key, open), and_filter(shape));
+	char	   *sql = command_by_key(shape, leaf, key_condition(shape->alias, key, open));
 
 	return pgm_statement_make(sql, n, types, false);
 }
@@ -344,8 +366,8 @@ pgm_statement_one(const PgmShape *shape, Oid leaf, List *key)
 	Oid			types[2 * INDEX_MAX_KEYS];
 	const bool	open = true;
 	int			n = key_types(leaf, key, open, types);
-	char	   *sql = psprintf("%s WHERE (%s) = (%s)%s", change_command(shape, leaf),
-							   key_row(shape->alias, key), parameters(1, n), and_filter(shape));
+	char	   *sql = command_by_key(shape, leaf, psprintf("(%s) = (%s)", key_row(shape->alias, key),
+														   parameters(1, n)));
 
 	return pgm_statement_make(sql, n, types, false);
 }

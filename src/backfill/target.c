@@ -263,6 +263,15 @@ find_keys(Oid relid, const PgmShape *shape)
 	return keys;
 }
 
+/*
+ * The same as lists of char *, whatever is done to the table.
+ */
+List *
+pgm_target_keys(Oid relid)
+{
+	return find_keys(relid, NULL);
+}
+
 static bool
 has_key(Oid relid, List *columns, const PgmShape *shape)
 {

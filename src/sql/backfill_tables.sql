@@ -10,7 +10,7 @@ CREATE TABLE migrate.backfill_job (
 	state text NOT NULL CHECK (state IN ('queued', 'running', 'paused', 'suspended',
 		'done', 'failed', 'cancelled')),
 	reason text NOT NULL DEFAULT '',
-	command text NOT NULL CHECK (command IN ('UPDATE', 'DELETE')),
+	command text NOT NULL CHECK (command IN ('UPDATE', 'DELETE', 'COPY')),
 	relid oid NOT NULL,
 	relation text NOT NULL,
 	assign text,
@@ -50,10 +50,10 @@ COMMENT ON COLUMN migrate.backfill_job.id IS 'number of the backfill';
 COMMENT ON COLUMN migrate.backfill_job.name IS 'its name';
 COMMENT ON COLUMN migrate.backfill_job.state IS 'queued, running, paused, suspended, done, failed or cancelled';
 COMMENT ON COLUMN migrate.backfill_job.reason IS 'why it is in that state, in words';
-COMMENT ON COLUMN migrate.backfill_job.command IS 'UPDATE or DELETE';
+COMMENT ON COLUMN migrate.backfill_job.command IS 'UPDATE, DELETE, or COPY to another table';
 COMMENT ON COLUMN migrate.backfill_job.relid IS 'OID of the table';
 COMMENT ON COLUMN migrate.backfill_job.relation IS 'name of the table when it was submitted';
-COMMENT ON COLUMN migrate.backfill_job.assign IS 'SET list, as submitted; NULL for DELETE';
+COMMENT ON COLUMN migrate.backfill_job.assign IS 'SET list, as submitted; NULL for DELETE; the INSERT for COPY';
 COMMENT ON COLUMN migrate.backfill_job.filter IS 'condition on the rows, as submitted, or NULL';
 COMMENT ON COLUMN migrate.backfill_job.predicate IS 'condition that the engine uses: tells rows to be done from others';
 COMMENT ON COLUMN migrate.backfill_job.set_columns IS 'columns that it sets';

@@ -378,7 +378,7 @@ COMMENT ON VIEW migrate.backfill_history IS 'every backfill: what, who, when, ho
 COMMENT ON COLUMN migrate.backfill_history.id IS 'number of the backfill';
 COMMENT ON COLUMN migrate.backfill_history.name IS 'its name';
 COMMENT ON COLUMN migrate.backfill_history.relation IS 'name of the table when it was submitted';
-COMMENT ON COLUMN migrate.backfill_history.command IS 'UPDATE or DELETE';
+COMMENT ON COLUMN migrate.backfill_history.command IS 'UPDATE, DELETE, or COPY to another table';
 COMMENT ON COLUMN migrate.backfill_history.state IS 'queued, running, paused, suspended, done, failed or cancelled';
 COMMENT ON COLUMN migrate.backfill_history.reason IS 'why it is in that state, in words';
 COMMENT ON COLUMN migrate.backfill_history.submitted_by IS 'role that submitted it';
@@ -387,7 +387,7 @@ COMMENT ON COLUMN migrate.backfill_history.submitted_at IS 'when it was submitte
 COMMENT ON COLUMN migrate.backfill_history.started_at IS 'when its first batch was done, or NULL';
 COMMENT ON COLUMN migrate.backfill_history.finished_at IS 'when it ended';
 COMMENT ON COLUMN migrate.backfill_history.duration_ms IS 'time from the first batch to the end, or to now, with all pauses';
-COMMENT ON COLUMN migrate.backfill_history.assign IS 'SET list, as submitted; NULL for DELETE';
+COMMENT ON COLUMN migrate.backfill_history.assign IS 'SET list, as submitted; NULL for DELETE; the INSERT for COPY';
 COMMENT ON COLUMN migrate.backfill_history.filter IS 'condition on the rows, as submitted, or NULL';
 COMMENT ON COLUMN migrate.backfill_history.strategy IS 'pages or key';
 COMMENT ON COLUMN migrate.backfill_history.strategy_reason IS 'why that strategy';

@@ -28,8 +28,8 @@
 
 enum
 {
-	COL_ID = 1, COL_NAME, COL_STATE, COL_REASON, COL_IS_DELETE, COL_RELID, COL_RELATION,
-	COL_ASSIGN, COL_FILTER, COL_PREDICATE, COL_SET_COLUMNS, COL_BY_KEY, COL_STRATEGY_REASON,
+	COL_ID = 1, COL_NAME, COL_STATE, COL_REASON, COL_IS_DELETE, COL_IS_COPY, COL_RELID,
+	COL_RELATION, COL_ASSIGN, COL_FILTER, COL_PREDICATE, COL_SET_COLUMNS, COL_BY_KEY, COL_STRATEGY_REASON,
 	COL_KEY_COLUMNS, COL_SETTINGS, COL_LANES, COL_BATCH_ROWS, COL_BATCH_MS, COL_WINDOW,
 	COL_NOT_BEFORE, COL_PRIORITY, COL_MAX_BAD_ROWS, COL_MAX_LAG, COL_MAX_WAL_RATE, COL_DUTY,
 	COL_HOLD_WHEN, COL_VACUUM_ANALYZE, COL_SUBMITTED_BY, COL_SUBMITTED_BY_OID,
@@ -50,6 +50,7 @@ pgm_store_read_job(int row)
 	job->state = pgm_job_state_parse(pgm_query_text(row, COL_STATE));
 	job->reason = pgm_query_text(row, COL_REASON);
 	job->is_delete = pgm_query_bool(row, COL_IS_DELETE);
+	job->is_copy = pgm_query_bool(row, COL_IS_COPY);
 	job->relid = pgm_query_oid(row, COL_RELID);
 	job->relation = pgm_query_text(row, COL_RELATION);
 	job->assign = pgm_query_text(row, COL_ASSIGN);
@@ -184,7 +185,7 @@ pgm_store_insert_job(const PgmJob *job)
 	memset(nulls, ' ', JOB_ARGS);
 	nulls[JOB_ARGS] = '\0';
 	pgm_query_set_text(values, nulls, 0, job->name);
-	values[1] = CStringGetTextDatum(job->is_delete ? "DELETE" : "UPDATE");
+	values[1] = CStringGetTextDatum(job->is_delete ? "DELETE" : job->is_copy ? "COPY" : "UPDATE");
 	values[2] = ObjectIdGetDatum(job->relid);
 	values[3] = CStringGetTextDatum(job->relation);
 	pgm_query_set_text(values, nulls, 4, job->assign);

@@ -22,6 +22,9 @@
 /* A limit that a job leaves to the settings. */
 #define PGM_LIMIT_UNSET	(-1)
 
+/* Under which name the statement of a job that copies rows reads them. */
+#define PGM_COPIED_ROWS	"pgm_old"
+
 /* A row of migrate.backfill_job. */
 typedef struct PgmJob
 {
@@ -30,9 +33,11 @@ typedef struct PgmJob
 	PgmJobState state;
 	char	   *reason;
 	bool		is_delete;
+	bool		is_copy;
 	Oid			relid;
 	char	   *relation;		/* qualified and quoted, when it was submitted */
-	char	   *assign;			/* NULL if is_delete */
+	char	   *assign;			/* NULL if is_delete; if is_copy, the INSERT,
+								 * see pgm_shape_copy() */
 	char	   *filter;			/* or NULL */
 	char	   *predicate;		/* or NULL */
 	List	   *set_columns;	/* of char * */

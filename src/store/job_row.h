@@ -15,7 +15,8 @@
 
 /* What pgm_store_read_job() reads, of a job called j. */
 #define PGM_JOB_COLUMNS \
-	"j.id, j.name, j.state, j.reason, j.command = 'DELETE', j.relid, j.relation, j.assign," \
+	"j.id, j.name, j.state, j.reason, j.command = 'DELETE', j.command = 'COPY', j.relid," \
+	" j.relation, j.assign," \
 	" j.filter, j.predicate, j.set_columns, j.strategy = 'key', j.strategy_reason," \
 	" j.key_columns, j.settings, j.lanes, j.batch_rows, j.batch_ms, j.\"window\"," \
 	" j.not_before, j.priority, j.max_bad_rows, j.max_lag, j.max_wal_rate, j.duty," \
