@@ -49,6 +49,7 @@ OBJS = \
 	src/store/signals.o \
 	src/store/step.o \
 	src/store/sync.o \
+	src/store/table_pair.o \
 	src/store/version.o \
 	src/backfill/brake.o \
 	src/backfill/change.o \
@@ -99,6 +100,8 @@ OBJS = \
 	src/swap/carry.o \
 	src/swap/contract.o \
 	src/swap/swap.o \
+	src/swap/table.o \
+	src/swap/table_carry.o \
 	src/swap/words.o \
 	src/sync/cache.o \
 	src/sync/check.o \
@@ -108,6 +111,12 @@ OBJS = \
 	src/sync/rights.o \
 	src/sync/row.o \
 	src/sync/statement.o \
+	src/sync/table_cache.o \
+	src/sync/table_check.o \
+	src/sync/table_pair.o \
+	src/sync/table_sql.o \
+	src/sync/table_trigger.o \
+	src/sync/table_verify.o \
 	src/sync/trigger.o \
 	src/sync/use.o \
 	src/sync/verify.o \
@@ -138,8 +147,10 @@ OBJS = \
 	src/api/compensate.o \
 	src/api/control.o \
 	src/api/contract.o \
+	src/api/contract_table.o \
 	src/api/estimate.o \
 	src/api/expand.o \
+	src/api/expand_table.o \
 	src/api/finish.o \
 	src/api/grants.o \
 	src/api/guard.o \
@@ -178,6 +189,7 @@ SQL_FRAGMENTS = \
 	src/sql/api.sql \
 	src/sql/backfill_api.sql \
 	src/sql/sync_api.sql \
+	src/sql/table_pair.sql \
 	src/sql/rights.sql
 
 DATA =
@@ -236,7 +248,8 @@ REGRESS = \
 	sync_refused \
 	expand \
 	contract \
-	version
+	version \
+	expand_table
 
 # test/isolation/specs and test/isolation/expected
 ISOLATION = \

@@ -108,7 +108,7 @@ RESET ROLE;
 SELECT migrate.grant_to('regress_migrate_plain', 'admin'), migrate.revoke_from('regress_migrate_plain');
 SELECT migrate.revoke_from('regress_migrate_monitor'), migrate.revoke_from('regress_migrate_monitor');
 SELECT count(*) FROM pg_proc p, unnest('{admin,operator,monitor,plain}'::text[]) r
-WHERE p.pronamespace = 'migrate'::regnamespace AND p.proname NOT IN ('status', 'sync') AND has_function_privilege('regress_migrate_' || r, p.oid, 'EXECUTE');
+WHERE p.pronamespace = 'migrate'::regnamespace AND p.proname NOT IN ('carry', 'status', 'sync') AND has_function_privilege('regress_migrate_' || r, p.oid, 'EXECUTE');
 SELECT count(*) FROM pg_class c, unnest('{admin,operator,monitor,plain}'::text[]) r
 WHERE c.relnamespace = 'migrate'::regnamespace AND c.relkind = 'r' AND has_table_privilege('regress_migrate_' || r, c.oid, 'SELECT');
 SELECT * FROM ri.seen('regress_migrate_monitor');

@@ -77,6 +77,7 @@ static const FunctionLevel function_levels[] = {
 	{"estimate", RIGHTS_ADMIN},
 	{"expand_column", RIGHTS_ADMIN},
 	{"expand_rename", RIGHTS_ADMIN},
+	{"expand_table", RIGHTS_ADMIN},
 	{"expand_type", RIGHTS_ADMIN},
 	{"expand_version", RIGHTS_ADMIN},
 	{"load", RIGHTS_ADMIN},

@@ -121,8 +121,8 @@ contains_name(List *names, const char *name)
  * The settings that say what expressions mean, with the temporary tables of
  * whoever writes a row behind all others.
  */
-static List *
-save_settings(void)
+List *
+pgm_sync_save_settings(void)
 {
 	List	   *settings = pgm_guc_save_meaning();
 	ListCell   *lc;
@@ -157,7 +157,7 @@ pgm_sync_make_pair(Relation rel, List *source, const char *target, const char *u
 	pair->relid = RelationGetRelid(rel);
 	pair->relation = pgm_relation_name(pair->relid);
 	pair->target = pstrdup(target);
-	pair->settings = save_settings();
+	pair->settings = pgm_sync_save_settings();
 	pair->up = check_expression(rel, "up", target, up, &up_reads);
 	*reads = column_names(rel, up_reads);
 	pair->source = source == NIL ? *reads : source;

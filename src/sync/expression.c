@@ -96,9 +96,19 @@ parse_one(const char *statement)
 Node *
 pgm_sync_parse(Relation rel, const char *alias, const char *column, const char *text)
 {
-	char	   *statement = psprintf("%s%s\n)", PREFIX, text);
 	AttrNumber	attno = get_attnum(RelationGetRelid(rel), column);
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attno - 1);
+
+	return pgm_sync_parse_for(rel, alias, TupleDescAttr(RelationGetDescr(rel), attno - 1), text);
+}
+
+/*
+ * The same for a column of whichever table.
+ */
+Node *
+pgm_sync_parse_for(Relation rel, const char *alias, Form_pg_attribute att, const char *text)
+{
+	char	   *statement = psprintf("%s%s\n)", PREFIX, text);
+	const char *column = NameStr(att->attname);
 	ParseState *pstate = make_parsestate(NULL);
 	ErrorContextCallback callback;
 	ParseNamespaceItem *item;

@@ -78,6 +78,8 @@ typedef struct PgmSyncScope
 /* expression.c */
 extern Node *pgm_sync_parse(Relation rel, const char *alias, const char *column,
 							const char *text);
+extern Node *pgm_sync_parse_for(Relation rel, const char *alias, Form_pg_attribute att,
+								const char *text);
 extern void pgm_sync_check(Relation rel, const char *what, const char *column, Node *expr);
 extern char *pgm_sync_deparse(Relation rel, Node *expr);
 extern bool pgm_sync_runs_users_code(Node *expr);
@@ -91,6 +93,7 @@ extern PgmSyncTable *pgm_sync_table(Relation rel, int64 sync);
 extern void pgm_sync_release(PgmSyncTable *table);
 
 /* check.c */
+extern List *pgm_sync_save_settings(void);
 extern PgmPair *pgm_sync_make_pair(Relation rel, List *source, const char *target,
 								   const char *up, const char *down, List **reads);
 extern int64 pgm_sync_check_others(Relation rel, const PgmPair *pair, List *reads,

@@ -17,7 +17,7 @@ SELECT set_eq($$
 	WHERE oid = ANY ((SELECT extconfig FROM pg_extension WHERE extname = 'pgmigrate')::oid[])
 $$, ARRAY['migrate.migration', 'migrate.run', 'migrate.run_id_seq', 'migrate.run_statement',
 	'migrate.backfill_job', 'migrate.backfill_job_id_seq', 'migrate.backfill_leaf', 'migrate.backfill_lane',
-	'migrate.backfill_bad_row', 'migrate.backfill_minute', 'migrate.online_run', 'migrate.run_step', 'migrate.sync_pair', 'migrate.sync_pair_id_seq', 'migrate.sync_use', 'migrate.schema_version'],
+	'migrate.backfill_bad_row', 'migrate.backfill_minute', 'migrate.online_run', 'migrate.run_step', 'migrate.sync_pair', 'migrate.sync_pair_id_seq', 'migrate.sync_use', 'migrate.schema_version', 'migrate.table_pair', 'migrate.table_pair_id_seq'],
 	'all tables and the sequences are dumped');
 
 SELECT is_empty($$

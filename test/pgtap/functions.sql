@@ -43,6 +43,12 @@ $$, ARRAY[
 		'shape text DEFAULT ''new''::text, show text[] DEFAULT NULL::text[]) void',
 	'drop_version(version name) void',
 	'sync() trigger',
+	'carry() trigger',
+	'expand_table(relation regclass, new_relation regclass, columns jsonb DEFAULT NULL::jsonb) bigint',
+	'verify_expansion(relation regclass, max_rows integer DEFAULT 100, OUT row_key text, OUT old_row text, ' ||
+		'OUT new_row text) SETOF record',
+	'contract(relation regclass, force boolean DEFAULT false, keep name DEFAULT NULL::name) void',
+	'abandon(relation regclass) void',
 	'sync_begin(relation regclass, source text[], target name, up text, down text DEFAULT NULL::text) bigint',
 	'sync_end(relation regclass, target name) boolean',
 	'backfill(target regclass, assign text DEFAULT NULL::text, filter text DEFAULT NULL::text, ' ||

@@ -1,14 +1,14 @@
 -- What the extension puts into the schema migrate, to the last column.
 BEGIN;
-SELECT plan(48);
+SELECT plan(50);
 
 SELECT has_schema('migrate');
 SELECT tables_are('migrate', ARRAY['migration', 'run', 'run_statement',
 	'backfill_job', 'backfill_leaf', 'backfill_lane', 'backfill_bad_row', 'backfill_minute',
-	'online_run', 'run_step', 'sync_pair', 'sync_use', 'schema_version']);
+	'online_run', 'run_step', 'sync_pair', 'sync_use', 'schema_version', 'table_pair']);
 SELECT views_are('migrate', ARRAY['history', 'history_statement', 'history_step', 'run_progress',
-	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample', 'expansion', 'version']);
-SELECT sequences_are('migrate', ARRAY['run_id_seq', 'backfill_job_id_seq', 'sync_pair_id_seq']);
+	'progress', 'progress_line', 'backfill_history', 'backfill_error', 'backfill_sample', 'expansion', 'version', 'table_expansion']);
+SELECT sequences_are('migrate', ARRAY['run_id_seq', 'backfill_job_id_seq', 'sync_pair_id_seq', 'table_pair_id_seq']);
 
 PREPARE columns_of(text) AS
 SELECT string_agg(format('%s %s%s', attname, format_type(atttypid, atttypmod),
@@ -490,6 +490,38 @@ written_at timestamp with time zone
 written_by text
 written_from text'], 'columns of version');
 
+SELECT results_eq($$EXECUTE columns_of('migrate.table_pair')$$, ARRAY[
+'id bigint not null
+relid oid not null
+relation text not null
+new_relid oid not null
+new_relation text not null
+old_columns text[] not null
+key text[] not null
+new_key text[] not null
+columns text[] not null
+expressions text[] not null
+settings text[] not null
+created_by text not null
+created_by_oid oid not null
+created_in bigint not null
+database oid not null
+created_at timestamp with time zone not null
+job_id bigint'], 'columns of table_pair');
+
+SELECT results_eq($$EXECUTE columns_of('migrate.table_expansion')$$, ARRAY[
+'id bigint
+relation text
+new_relation text
+key text[]
+new_key text[]
+columns text[]
+expressions text[]
+created_by text
+created_at timestamp with time zone
+job_id bigint
+fill text'], 'columns of table_expansion');
+
 SELECT is_empty($$
 	SELECT relname FROM pg_class WHERE relnamespace = 'migrate'::regnamespace AND relkind = 'v'
 	AND NOT coalesce('security_barrier=true' = ANY (reloptions), false)
@@ -500,7 +532,7 @@ SELECT results_eq($$
 	FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'migrate.%' AND NOT tgisinternal ORDER BY 1
 $$, $$
 	SELECT 'migrate.' || t, 'guard', 'A', 'migrate.guard'
-	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'online_run', 'run', 'run_statement', 'run_step', 'schema_version', 'sync_pair', 'sync_use']) t
+	FROM unnest(ARRAY['backfill_bad_row', 'backfill_job', 'backfill_lane', 'backfill_leaf', 'backfill_minute', 'migration', 'online_run', 'run', 'run_statement', 'run_step', 'schema_version', 'sync_pair', 'sync_use', 'table_pair']) t
 $$, 'each table is guarded, always');
 
 SELECT is_empty($$

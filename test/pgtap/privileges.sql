@@ -29,25 +29,25 @@ $$;
 
 -- PUBLIC
 SELECT schema_privs_are('migrate', 'pgmigrate_plain', ARRAY['USAGE']);
-SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_plain')$$, ARRAY['status', 'sync'],
+SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_plain')$$, ARRAY['status', 'sync', 'carry'],
 	'PUBLIC can execute status(), and the trigger function that partitions need');
 SELECT set_eq($$SELECT pg_temp.privileges('pgmigrate_plain')$$,
 	ARRAY['history SELECT', 'history_statement SELECT', 'history_step SELECT', 'run_progress SELECT', 'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT',
-	'backfill_error SELECT', 'backfill_sample SELECT', 'expansion SELECT', 'version SELECT'], 'PUBLIC can read the views only');
+	'backfill_error SELECT', 'backfill_sample SELECT', 'expansion SELECT', 'version SELECT', 'table_expansion SELECT'], 'PUBLIC can read the views only');
 
 -- The sets.
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_monitor', 'monitor')$$, 'grant_to(monitor)');
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_operator', 'operator')$$, 'grant_to(operator)');
 SELECT lives_ok($$SELECT migrate.grant_to('pgmigrate_admin', 'admin')$$, 'grant_to(admin)');
 
-SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_monitor')$$, ARRAY['status', 'sync', 'plan', 'steps', 'wait', 'next_window'], 'monitor');
+SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_monitor')$$, ARRAY['status', 'sync', 'carry', 'plan', 'steps', 'wait', 'next_window'], 'monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_operator')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_monitor')$$,
 	ARRAY['apply', 'apply_all', 'rollback', 'rollback_to', 'verify', 'alter_backfill', 'backfill_batch', 'finish', 'pause',
 	'resume', 'cancel', 'retry', 'backfill', 'swap_column', 'sync_begin', 'sync_end'], 'operator, beyond monitor');
 SELECT set_eq($$SELECT pg_temp.executable('pgmigrate_admin')
 	EXCEPT SELECT pg_temp.executable('pgmigrate_operator')$$,
-	ARRAY['abandon', 'baseline', 'compensate', 'contract', 'drop_version', 'estimate', 'expand_column', 'expand_rename', 'expand_type', 'expand_version', 'load', 'register', 'resolve', 'unregister', 'verify_expansion'], 'admin, beyond operator');
+	ARRAY['abandon', 'baseline', 'compensate', 'contract', 'drop_version', 'estimate', 'expand_column', 'expand_rename', 'expand_table', 'expand_type', 'expand_version', 'load', 'register', 'resolve', 'unregister', 'verify_expansion'], 'admin, beyond operator');
 SELECT set_eq($$
 	SELECT proname::text COLLATE "default" FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace
 	EXCEPT SELECT pg_temp.executable('pgmigrate_admin')$$,
@@ -65,7 +65,7 @@ SELECT set_eq(format('SELECT pg_temp.privileges(%L)', role),
 	ARRAY['history SELECT', 'history_statement SELECT', 'history_step SELECT', 'run_progress SELECT',
 	'migration SELECT', 'run SELECT', 'run_statement SELECT', 'online_run SELECT', 'run_step SELECT',
 	'progress SELECT', 'progress_line SELECT', 'backfill_history SELECT', 'backfill_error SELECT', 'backfill_sample SELECT',
-	'backfill_job SELECT', 'backfill_leaf SELECT', 'backfill_lane SELECT', 'backfill_bad_row SELECT', 'backfill_minute SELECT', 'sync_pair SELECT', 'sync_use SELECT', 'schema_version SELECT', 'expansion SELECT', 'version SELECT'],
+	'backfill_job SELECT', 'backfill_leaf SELECT', 'backfill_lane SELECT', 'backfill_bad_row SELECT', 'backfill_minute SELECT', 'sync_pair SELECT', 'sync_use SELECT', 'schema_version SELECT', 'table_pair SELECT', 'expansion SELECT', 'version SELECT', 'table_expansion SELECT'],
 	role || ' can read, and write nothing')
 FROM unnest(ARRAY['pgmigrate_monitor', 'pgmigrate_operator', 'pgmigrate_admin']) role;
 SELECT is_empty($$
@@ -76,7 +76,7 @@ $$, 'nobody can pass rights on');
 -- Back.
 SELECT lives_ok(format('SELECT migrate.revoke_from(%L)', role), 'revoke_from ' || role)
 FROM unnest(ARRAY['pgmigrate_monitor', 'pgmigrate_operator', 'pgmigrate_admin']) role;
-SELECT set_eq(format('SELECT pg_temp.executable(%L)', role), ARRAY['status', 'sync'], role || ' is PUBLIC again')
+SELECT set_eq(format('SELECT pg_temp.executable(%L)', role), ARRAY['status', 'sync', 'carry'], role || ' is PUBLIC again')
 FROM unnest(ARRAY['pgmigrate_monitor', 'pgmigrate_operator', 'pgmigrate_admin']) role;
 SELECT is_empty($$
 	SELECT r.rolname FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid WHERE r.rolname LIKE 'pgmigrate\_%'
