@@ -99,6 +99,7 @@ OBJS = \
 	src/swap/built.o \
 	src/swap/carry.o \
 	src/swap/contract.o \
+	src/swap/put.o \
 	src/swap/swap.o \
 	src/swap/table.o \
 	src/swap/table_carry.o \

@@ -1,12 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * built.c
- *	  Indexes, constraints and statistics of a column, for the one that takes its
- *	  place.
- *
- * Indexes and constraints are there already, on the new column, and take over
- * names, comments and duties.  Statistics objects have no content of their own
- * before ANALYZE, so they are made anew.
+ *	  Indexes, constraints and statistics of a column, and what stands in for them
+ *	  on the one that takes its place.
  *
  * What stands in for something is known by its name.  At the end of an expansion
  * it may also be something that says the same of the new column, by whatever
@@ -39,46 +35,8 @@
 
 #include "base/compat.h"
 #include "base/relation.h"
+#include "swap/built.h"
 #include "swap/swap.h"
-
-/* An index, with its constraint if it has one. */
-typedef struct Key
-{
-	char	   *name;			/* that the stand-in is to have */
-	Oid			stand_in;
-	char	   *comment;		/* or NULL */
-	char		contype;		/* of its constraint, or '\0' */
-	char	   *definition;		/* of a constraint that has to be made, since
-								 * the table is partitioned */
-	char	   *parent;			/* of a partition: index of the table above
-								 * that it belongs to, or NULL */
-	char	   *constraint_comment; /* or NULL */
-	bool		clustered;
-	bool		replica_identity;
-} Key;
-
-/* Another constraint. */
-typedef struct Check
-{
-	Oid			relid;
-	char	   *name;
-	char	   *stand_in_name;
-	bool		gives_name;		/* to its stand-in */
-	Oid			stand_in;
-	bool		refers_here;	/* foreign key that refers to the column */
-	bool		inherited;		/* does its name come from the table above? */
-	char	   *definition;		/* of one that has to be made, or NULL */
-	char	   *comment;		/* or NULL */
-} Check;
-
-/* A statistics object. */
-typedef struct Statistics
-{
-	char	   *name;
-	Oid			namespace;
-	char	   *definition;
-	char	   *comment;		/* or NULL */
-} Statistics;
 
 /*
  * Something was not built, or not to the end.
@@ -200,7 +158,7 @@ find_stand_in(const PgmSwap *swap, Oid index, const char *name)
  * Find what stands in for an index; false if there is nothing, which is noted.
  */
 static bool
-find_key_stand_in(PgmSwap *swap, Key *key, Oid index)
+find_key_stand_in(PgmSwap *swap, PgmBuiltKey *key, Oid index)
 {
 	char	   *stand_in = pgm_dependents_stand_in(key->name);
 
@@ -232,7 +190,7 @@ find_key_stand_in(PgmSwap *swap, Key *key, Oid index)
 static void
 find_key(PgmSwap *swap, Oid index, char contype, char *constraint_comment)
 {
-	Key		   *key = palloc0(sizeof(Key));
+	PgmBuiltKey *key = palloc0(sizeof(PgmBuiltKey));
 	const bool	even_if_detached = false;
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
 	Form_pg_index form;
@@ -303,7 +261,7 @@ find_alike_constraint(const PgmSwap *swap, Oid constraint, Form_pg_constraint fo
  * Find what stands in for a constraint; false if there is nothing, which is noted.
  */
 static bool
-find_check_stand_in(PgmSwap *swap, Check *check, Oid constraint, Form_pg_constraint form)
+find_check_stand_in(PgmSwap *swap, PgmBuiltCheck *check, Oid constraint, Form_pg_constraint form)
 {
 	char	   *stand_in = pgm_dependents_stand_in(check->name);
 	char	   *command = NULL;
@@ -348,7 +306,7 @@ find_check_stand_in(PgmSwap *swap, Check *check, Oid constraint, Form_pg_constra
 static void
 find_check(PgmSwap *swap, Oid constraint, Form_pg_constraint form)
 {
-	Check	   *check = palloc0(sizeof(Check));
+	PgmBuiltCheck *check = palloc0(sizeof(PgmBuiltCheck));
 
 	check->relid = form->conrelid;
 	check->name = pstrdup(NameStr(form->conname));
@@ -405,7 +363,7 @@ find_constraint(PgmSwap *swap, Oid constraint)
 static void
 find_statistics(PgmSwap *swap, Oid id)
 {
-	Statistics *statistics = palloc0(sizeof(Statistics));
+	PgmBuiltStatistics *statistics = palloc0(sizeof(PgmBuiltStatistics));
 	HeapTuple	tuple = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(id));
 	Form_pg_statistic_ext form;
 
@@ -438,183 +396,4 @@ pgm_swap_find_built(PgmSwap *swap)
 		find_constraint(swap, lfirst_oid(lc));
 	foreach(lc, swap->found->statistics)
 		find_statistics(swap, lfirst_oid(lc));
-}
-
-/*
- * Drop the foreign keys that refer to the old column: they do not go with it.
- */
-void
-pgm_swap_drop_references(PgmSwap *swap)
-{
-	ListCell   *lc;
-
-	foreach(lc, swap->constraints)
-	{
-		const Check *check = (Check *) lfirst(lc);
-
-		if (check->refers_here)
-			pgm_swap_run("ALTER TABLE ONLY %s DROP CONSTRAINT %s", pgm_relation_name(check->relid),
-						 quote_identifier(check->name));
-	}
-}
-
-/* Comments, where there are none that somebody wrote for the new one. */
-static void
-put_comment(Oid object, Oid classid, char *comment)
-{
-	if (comment != NULL && GetComment(object, classid, 0) == NULL)
-		CreateComments(object, classid, 0, comment);
-}
-
-/*
- * The columns of an index keep the names that those of the table had when it was
- * built; a number follows where there would be two.
- */
-static void
-rename_columns(const PgmSwap *swap, Oid index)
-{
-	const bool	missing_ok = true;
-	int			length = strlen(swap->shadow);
-	char	   *name;
-
-	for (int i = 1; (name = get_attname(index, i, missing_ok)) != NULL; i++)
-	{
-		char	   *number = name + length;
-		char	   *wanted;
-
-		if (strncmp(name, swap->shadow, length) != 0 ||
-			strspn(number, "0123456789") != strlen(number))
-			continue;
-		wanted = psprintf("%s%s", swap->column, number);
-		/* nobody misses a name that cannot be had */
-		if (strlen(wanted) < NAMEDATALEN &&
-			get_attnum(index, wanted) == InvalidAttrNumber)
-			pgm_swap_run("ALTER TABLE %s RENAME COLUMN %s TO %s", pgm_relation_name(index),
-						 quote_identifier(name), quote_identifier(wanted));
-	}
-}
-
-/*
- * A constraint that takes the index.
- */
-static void
-put_constraint(const PgmSwap *swap, const Key *key)
-{
-	const char *name = quote_identifier(key->name);
-
-	if (key->definition != NULL)
-		pgm_swap_run("ALTER TABLE ONLY %s ADD CONSTRAINT %s %s", swap->table, name, key->definition);
-	else if (!OidIsValid(get_index_constraint(key->stand_in)))
-		pgm_swap_run("ALTER TABLE ONLY %s ADD CONSTRAINT %s %s USING INDEX %s", swap->table, name,
-					 key->contype == CONSTRAINT_PRIMARY ? "PRIMARY KEY" : "UNIQUE", name);
-}
-
-/*
- * The name of the index, its constraint, and its place in that of the table above.
- */
-static void
-put_key(const PgmSwap *swap, Key *key)
-{
-	const char *name = quote_identifier(key->name);
-
-	if (OidIsValid(key->stand_in) && strcmp(get_rel_name(key->stand_in), key->name) != 0)
-		pgm_swap_run("ALTER INDEX %s RENAME TO %s", pgm_relation_name(key->stand_in), name);
-	/* the new column keeps its name at the end of an expansion */
-	if (OidIsValid(key->stand_in) && !swap->by_content)
-		rename_columns(swap, key->stand_in);
-	if (key->contype != '\0')
-		put_constraint(swap, key);
-	if (!OidIsValid(key->stand_in))
-		key->stand_in = get_relname_relid(key->name, get_rel_namespace(swap->relid));
-	/* where it is part of it already, this does nothing */
-	if (key->parent != NULL)
-		pgm_swap_run("ALTER INDEX %s ATTACH PARTITION %s", key->parent,
-					 pgm_relation_name(key->stand_in));
-	put_comment(key->stand_in, RelationRelationId, key->comment);
-	if (key->contype != '\0')
-		put_comment(get_index_constraint(key->stand_in), ConstraintRelationId,
-					key->constraint_comment);
-}
-
-static void
-put_check(const Check *check)
-{
-	if (check->definition != NULL)
-		return;
-	if (check->gives_name && !check->inherited)
-		pgm_swap_run("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", pgm_relation_name(check->relid),
-					 quote_identifier(check->stand_in_name), quote_identifier(check->name));
-	put_comment(check->stand_in, ConstraintRelationId, check->comment);
-}
-
-static void
-put_statistics(const Statistics *statistics)
-{
-	Oid			id;
-
-	pgm_swap_run("%s", statistics->definition);
-	id = GetSysCacheOid2(STATEXTNAMENSP, Anum_pg_statistic_ext_oid,
-						 CStringGetDatum(statistics->name),
-						 ObjectIdGetDatum(statistics->namespace));
-	if (statistics->comment != NULL)
-		CreateComments(id, StatisticExtRelationId, 0, statistics->comment);
-}
-
-/*
- * Let the stand-ins have the names of what has gone, and their duties.
- */
-void
-pgm_swap_put_built(PgmSwap *swap)
-{
-	ListCell   *lc;
-
-	foreach(lc, swap->keys)
-		put_key(swap, (Key *) lfirst(lc));
-	foreach(lc, swap->constraints)
-		put_check((Check *) lfirst(lc));
-	foreach(lc, swap->statistics)
-		put_statistics((Statistics *) lfirst(lc));
-}
-
-/*
- * A foreign key of a partitioned table, for which the server finds those of the
- * partitions.
- */
-static void
-put_foreign_key(const PgmSwap *swap, const Check *check)
-{
-	const bool	missing_ok = false;
-
-	pgm_swap_run("ALTER TABLE %s ADD CONSTRAINT %s %s", swap->all, quote_identifier(check->name),
-				 check->definition);
-	put_comment(get_relation_constraint_oid(swap->relid, check->name, missing_ok),
-				ConstraintRelationId, check->comment);
-}
-
-/*
- * What needs all tables to have what is built: foreign keys of partitioned ones, and
- * what a table does with its indexes.
- */
-void
-pgm_swap_put_duties(PgmSwap *swap)
-{
-	ListCell   *lc;
-
-	foreach(lc, swap->constraints)
-	{
-		const Check *check = (Check *) lfirst(lc);
-
-		if (check->definition != NULL)
-			put_foreign_key(swap, check);
-	}
-	foreach(lc, swap->keys)
-	{
-		const Key  *key = (Key *) lfirst(lc);
-		const char *name = quote_identifier(key->name);
-
-		if (key->clustered)
-			pgm_swap_run("ALTER TABLE ONLY %s CLUSTER ON %s", swap->table, name);
-		if (key->replica_identity)
-			pgm_swap_run("ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %s", swap->table, name);
-	}
 }

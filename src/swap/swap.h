@@ -108,6 +108,8 @@ extern void pgm_swap_report_missing(const PgmSwap *swap, const char *kind, const
 									const char *stand_in);
 extern bool pgm_swap_is_valid(Oid constraint);
 extern void pgm_swap_find_built(PgmSwap *swap);
+
+/* put.c */
 extern void pgm_swap_drop_references(PgmSwap *swap);
 extern void pgm_swap_put_built(PgmSwap *swap);
 extern void pgm_swap_put_duties(PgmSwap *swap);
