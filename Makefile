@@ -109,6 +109,7 @@ OBJS = \
 	src/sync/expression.o \
 	src/sync/heir.o \
 	src/sync/pair.o \
+	src/sync/prepared.o \
 	src/sync/rights.o \
 	src/sync/row.o \
 	src/sync/statement.o \

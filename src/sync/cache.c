@@ -3,10 +3,9 @@
  * cache.c
  *	  The pairs of the tables that this session writes.
  *
- * Pairs are read, parsed and planned at the first write of a table, and again
- * after its relcache entry was invalidated, which who makes or drops a pair does.
- * Statements that run keep what they began with: pairs are made and dropped under
- * a lock that lets no statement write the table meanwhile.
+ * Pairs are read, parsed and planned, and kept as prepared.c keeps things: who makes
+ * or drops a pair invalidates the relcache entry of its table.  Pairs are made and
+ * dropped under a lock that lets no statement write the table meanwhile.
  *
  * IDENTIFICATION
  *	  src/sync/cache.c
@@ -21,85 +20,11 @@
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "base/guc.h"
 #include "sync/sync.h"
-
-typedef struct CacheEntry
-{
-	Oid			relid;			/* the key */
-	PgmSyncTable *table;		/* or NULL */
-} CacheEntry;
-
-static HTAB *cache = NULL;
-
-static void
-drop_if_unused(PgmSyncTable *table)
-{
-	if (!table->current && table->users == 0)
-		MemoryContextDelete(table->cxt);
-}
-
-/* Who uses the table drops it then. */
-static void
-invalidate(CacheEntry *entry)
-{
-	PgmSyncTable *table = entry->table;
-
-	if (table == NULL)
-		return;
-	entry->table = NULL;
-	table->current = false;
-	drop_if_unused(table);
-}
-
-static void
-invalidate_all(void)
-{
-	HASH_SEQ_STATUS status;
-	CacheEntry *entry;
-
-	hash_seq_init(&status, cache);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		invalidate(entry);
-}
-
-static void
-relation_changed(Datum arg, Oid relid)
-{
-	CacheEntry *entry;
-
-	if (!OidIsValid(relid))
-		invalidate_all();
-	else if ((entry = hash_search(cache, &relid, HASH_FIND, NULL)) != NULL)
-		invalidate(entry);
-}
-
-/* Functions may have been inlined, or be gone. */
-static void
-function_changed(Datum arg, int cacheid, uint32 hashvalue)
-{
-	invalidate_all();
-}
-
-static void
-create_cache(void)
-{
-	HASHCTL		ctl = {0};
-
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(CacheEntry);
-	ctl.hcxt = CacheMemoryContext;
-	cache = hash_create("pgmigrate sync tables", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
-}
 
 /*
  * The number of a column of a pair; throws if it is gone.
@@ -245,28 +170,17 @@ note_nature(PgmSyncTable *table)
 }
 
 /*
- * Read the pairs of a number and prepare them for a table, in a context of their
- * own below the current one.
+ * Read the pairs of a number and prepare them for a table.
  */
-static PgmSyncTable *
-prepare(Relation rel, int64 sync)
+static void
+prepare(PgmPrepared *thing, Relation rel, int64 sync)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate sync table",
-											  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	PgmSyncTable *table = palloc0(sizeof(PgmSyncTable));
+	PgmSyncTable *table = (PgmSyncTable *) thing;
 	List	   *pairs = pgm_store_fetch_pairs(sync);
 	PgmSyncScope scope;
-	ErrorContextCallback callback;
 	const bool	new_level = true;
 	ListCell   *lc;
 
-	callback.callback = prepare_error;
-	callback.arg = rel;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-	table->cxt = cxt;
-	table->current = true;
 	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	table->pairs = palloc0(sizeof(PgmSyncPair) * Max(list_length(pairs), 1));
 	pgm_sync_enter_owner(rel, new_level, &scope);
@@ -282,10 +196,14 @@ prepare(Relation rel, int64 sync)
 	}
 	note_nature(table);
 	pgm_sync_leave_owner(&scope);
-	error_context_stack = callback.previous;
-	MemoryContextSwitchTo(old);
-	return table;
 }
+
+static PgmPreparedCache cache = {
+	.name = "pgmigrate sync tables",
+	.size = sizeof(PgmSyncTable),
+	.prepare = prepare,
+	.tell = prepare_error,
+};
 
 /*
  * The pairs with this number, as they are for a table whose trigger has it.  To be
@@ -294,34 +212,11 @@ prepare(Relation rel, int64 sync)
 PgmSyncTable *
 pgm_sync_table(Relation rel, int64 sync)
 {
-	Oid			relid = RelationGetRelid(rel);
-	CacheEntry *entry;
-	PgmSyncTable *table;
-	bool		found;
-
-	if (cache == NULL)
-		create_cache();
-	entry = hash_search(cache, &relid, HASH_FIND, NULL);
-	if (entry != NULL && entry->table != NULL && entry->table->current)
-	{
-		entry->table->users++;
-		return entry->table;
-	}
-
-	/* preparing them may come here again, and invalidate what is there */
-	table = prepare(rel, sync);
-	entry = hash_search(cache, &relid, HASH_ENTER, &found);
-	if (found)
-		invalidate(entry);
-	MemoryContextSetParent(table->cxt, CacheMemoryContext);
-	entry->table = table;
-	table->users++;
-	return table;
+	return (PgmSyncTable *) pgm_prepared_get(&cache, rel, sync);
 }
 
 void
 pgm_sync_release(PgmSyncTable *table)
 {
-	table->users--;
-	drop_if_unused(table);
+	pgm_prepared_release(&table->prepared);
 }

@@ -34,7 +34,7 @@ end_statement(void *arg)
 
 	if (table->plain)
 	{
-		if (table->current && table->idle == NULL && !statement->busy)
+		if (table->prepared.current && table->idle == NULL && !statement->busy)
 			table->idle = statement;
 		else
 			MemoryContextDelete(statement->cxt);
@@ -49,7 +49,7 @@ make_statement(PgmSyncTable *table, MemoryContext cxt)
 	PgmSyncStatement *statement;
 
 	if (table->plain)
-		cxt = AllocSetContextCreate(table->cxt, "pgmigrate sync statement",
+		cxt = AllocSetContextCreate(table->prepared.cxt, "pgmigrate sync statement",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cxt);
 	statement = palloc0(sizeof(PgmSyncStatement));

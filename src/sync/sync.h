@@ -21,6 +21,7 @@
 #include "utils/relcache.h"
 
 #include "store/sync.h"
+#include "sync/prepared.h"
 
 /* Fires after the other triggers of a table, which go by their names. */
 #define PGM_SYNC_TRIGGER	"zzz_pgmigrate_sync"
@@ -54,9 +55,7 @@ typedef struct PgmSyncPair
 /* All pairs of a table. */
 typedef struct PgmSyncTable
 {
-	MemoryContext cxt;
-	bool		current;		/* false: to be dropped when nobody uses it */
-	int			users;
+	PgmPrepared prepared;
 	bool		plain;			/* expressions that are ready stay so */
 	bool		harmless;		/* and it does not matter who evaluates them */
 	struct PgmSyncStatement *idle;	/* of a statement that has ended, or NULL */

@@ -39,9 +39,7 @@ typedef struct PgmCarryPlan
 /* A pair of tables, prepared for the session. */
 typedef struct PgmCarryTable
 {
-	MemoryContext cxt;
-	bool		current;		/* false: to be dropped when nobody uses it */
-	int			users;
+	PgmPrepared prepared;
 	Oid			relid;
 	Oid			new_relid;
 	char	   *new_name;		/* qualified and quoted */

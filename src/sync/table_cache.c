@@ -3,10 +3,8 @@
  * table_cache.c
  *	  The pairs of tables whose old ones this session writes.
  *
- * As in cache.c: a pair is read and prepared at the first write of the table, and
- * again after the relcache entry of one of both tables was invalidated.  Statements
- * that run keep what they began with.  The plans are the server's own, which plans
- * anew by itself what has become invalid.
+ * A pair is kept as prepared.c keeps things, and depends on both its tables.  The plans
+ * are the server's own, which plans anew by itself what has become invalid.
  *
  * IDENTIFICATION
  *	  src/sync/table_cache.c
@@ -19,24 +17,12 @@
 #include "access/table.h"
 #include "optimizer/optimizer.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "base/guc.h"
 #include "base/relation.h"
 #include "sync/table.h"
-
-typedef struct CacheEntry
-{
-	Oid			relid;			/* the key */
-	PgmCarryTable *table;		/* or NULL */
-} CacheEntry;
-
-static HTAB *cache = NULL;
 
 static void
 free_plan(PgmCarryPlan *plan)
@@ -47,69 +33,13 @@ free_plan(PgmCarryPlan *plan)
 }
 
 static void
-drop_if_unused(PgmCarryTable *table)
+free_plans(PgmPrepared *thing)
 {
-	if (table->current || table->users > 0)
-		return;
+	PgmCarryTable *table = (PgmCarryTable *) thing;
+
 	free_plan(&table->write);
 	free_plan(&table->put);
 	free_plan(&table->drop);
-	MemoryContextDelete(table->cxt);
-}
-
-/* Who uses the table drops it then. */
-static void
-invalidate(CacheEntry *entry)
-{
-	PgmCarryTable *table = entry->table;
-
-	if (table == NULL)
-		return;
-	entry->table = NULL;
-	table->current = false;
-	drop_if_unused(table);
-}
-
-static void
-invalidate_those_with(Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	CacheEntry *entry;
-
-	hash_seq_init(&status, cache);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (!OidIsValid(relid) || entry->relid == relid ||
-			(entry->table != NULL && entry->table->new_relid == relid))
-			invalidate(entry);
-	}
-}
-
-static void
-relation_changed(Datum arg, Oid relid)
-{
-	invalidate_those_with(relid);
-}
-
-/* Functions may have been inlined, or be gone. */
-static void
-function_changed(Datum arg, int cacheid, uint32 hashvalue)
-{
-	invalidate_those_with(InvalidOid);
-}
-
-static void
-create_cache(void)
-{
-	HASHCTL		ctl = {0};
-
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(CacheEntry);
-	ctl.hcxt = CacheMemoryContext;
-	cache = hash_create("pgmigrate carried tables", 16, &ctl,
-						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
 }
 
 /* Say what was going on. */
@@ -210,46 +140,40 @@ fill(PgmCarryTable *table, Relation rel, const PgmTablePair *pair)
 }
 
 /*
- * Read the pair with a number and prepare it for a table, in a context of its own
- * below the current one.  A number without a pair has nothing to be carried over.
+ * Read the pair with a number and prepare it for a table.  A number without a pair
+ * has nothing to be carried over.
  */
-static PgmCarryTable *
-prepare(Relation rel, int64 number)
+static void
+prepare(PgmPrepared *thing, Relation rel, int64 number)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgmigrate carried table",
-											  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	PgmCarryTable *table = palloc0(sizeof(PgmCarryTable));
+	PgmCarryTable *table = (PgmCarryTable *) thing;
 	PgmTablePair *pair = pgm_store_fetch_table_pair(number);
-	ErrorContextCallback callback;
 	PgmSyncScope scope;
 	const bool	new_level = true;
 	const bool	missing_ok = false;
 
-	callback.callback = prepare_error;
-	callback.arg = rel;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-	table->cxt = cxt;
-	table->current = true;
 	table->relid = RelationGetRelid(rel);
-	if (pair != NULL && pair->here && pair->relid != table->relid)
+	if (pair == NULL)
+		return;
+	if (pair->here && pair->relid != table->relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("the trigger of table \"%s\" was not made by migrate.expand_table()",
 						RelationGetRelationName(rel))));
-	if (pair != NULL)
-	{
-		table->new_relid = pgm_table_new_relid(pair, missing_ok);
-		pgm_sync_enter_owner(rel, new_level, &scope);
-		pgm_guc_pin_meaning();
-		fill(table, rel, pair);
-		pgm_sync_leave_owner(&scope);
-	}
-	error_context_stack = callback.previous;
-	MemoryContextSwitchTo(old);
-	return table;
+	table->new_relid = table->prepared.other = pgm_table_new_relid(pair, missing_ok);
+	pgm_sync_enter_owner(rel, new_level, &scope);
+	pgm_guc_pin_meaning();
+	fill(table, rel, pair);
+	pgm_sync_leave_owner(&scope);
 }
+
+static PgmPreparedCache cache = {
+	.name = "pgmigrate carried tables",
+	.size = sizeof(PgmCarryTable),
+	.prepare = prepare,
+	.tell = prepare_error,
+	.free = free_plans,
+};
 
 /*
  * What the triggers of a table carry over whose argument is this number.  To be
@@ -258,34 +182,11 @@ prepare(Relation rel, int64 number)
 PgmCarryTable *
 pgm_table_get(Relation rel, int64 number)
 {
-	Oid			relid = RelationGetRelid(rel);
-	CacheEntry *entry;
-	PgmCarryTable *table;
-	bool		found;
-
-	if (cache == NULL)
-		create_cache();
-	entry = hash_search(cache, &relid, HASH_FIND, NULL);
-	if (entry != NULL && entry->table != NULL && entry->table->current)
-	{
-		entry->table->users++;
-		return entry->table;
-	}
-
-	/* preparing it may come here again, and invalidate what is there */
-	table = prepare(rel, number);
-	entry = hash_search(cache, &relid, HASH_ENTER, &found);
-	if (found)
-		invalidate(entry);
-	MemoryContextSetParent(table->cxt, CacheMemoryContext);
-	entry->table = table;
-	table->users++;
-	return table;
+	return (PgmCarryTable *) pgm_prepared_get(&cache, rel, number);
 }
 
 void
 pgm_table_release(PgmCarryTable *table)
 {
-	table->users--;
-	drop_if_unused(table);
+	pgm_prepared_release(&table->prepared);
 }

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared.h
+ *	  What a session has prepared for tables that it writes.
+ *
+ * IDENTIFICATION
+ *	  src/sync/prepared.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGM_PREPARED_H
+#define PGM_PREPARED_H
+
+#include "utils/hsearch.h"
+#include "utils/relcache.h"
+
+/* Something that is prepared for a table; the first member of all such. */
+typedef struct PgmPrepared
+{
+	struct PgmPreparedCache *cache; /* that it is of */
+	MemoryContext cxt;			/* of all of it */
+	bool		current;		/* false: to be dropped when nobody uses it */
+	int			users;
+	Oid			other;			/* another table that it depends on, or
+								 * InvalidOid */
+} PgmPrepared;
+
+/* A kind of such things. */
+typedef struct PgmPreparedCache
+{
+	const char *name;			/* of the contexts */
+	Size		size;			/* of one */
+	void		(*prepare) (PgmPrepared *thing, Relation rel, int64 number);
+	void		(*tell) (void *rel);	/* adds to the context of errors */
+	void		(*free) (PgmPrepared *thing);	/* what is not in its context;
+												 * or NULL */
+	HTAB	   *tables;			/* NULL before the first use */
+} PgmPreparedCache;
+
+extern PgmPrepared *pgm_prepared_get(PgmPreparedCache *cache, Relation rel, int64 number);
+extern void pgm_prepared_release(PgmPrepared *thing);
+
+#endif							/* PGM_PREPARED_H */
