@@ -40,7 +40,7 @@ my %load = (
 		"\\set id random(1, 3000)\nSELECT count(*) FROM orders WHERE user_id = :id;\n" .
 		"BEGIN;\nINSERT INTO orders (id, user_id, code) VALUES (:id + 10000 * (:client_id + 1), :id, 'new' || :client_id);\nDELETE FROM orders WHERE id = :id + 10000 * (:client_id + 1);\nEND;\n",
 		"\\set id random(1, 2999)\nSELECT note FROM part WHERE id = :id;\nUPDATE part SET id = id WHERE id = :id;\nSELECT count(*) FROM whole WHERE id = :id;\nSELECT count(*) FROM items WHERE id = :id;\n"),
-	types => load_of('types', "\\set id random(1, 300)\nSELECT e, k FROM t WHERE id = :id;\nUPDATE t SET v = v WHERE id = :id;\nSELECT count(*) FROM other WHERE t_id = :id;\n"));
+	types => load_of('types', "\\set id random(1, 300)\nSELECT d, k FROM t WHERE id = :id;\nUPDATE t SET d = d WHERE id = :id;\nSELECT count(*) FROM other WHERE t_id = :id;\n"));
 
 # Each script of a plan is run when the one before has come to its end, with the
 # backfills that it has left.  Returns how it ended.
