@@ -188,7 +188,7 @@ sub make_case
 	push @sql, ($delete ? "DELETE FROM $copy AS " : "UPDATE $copy AS ") . 't' . ($delete ? '' : " SET $set") . $where, '\set plain :ROW_COUNT';
 
 	# how
-	my $how = chance(0.2) ? 'worker' : 'finish';
+	my $how = $n % 5 == 0 ? 'worker' : 'finish';
 	my $strategy = pick('auto', 'auto', 'auto', 'pages', 'key');
 	my $submit = sub {
 		my ($strategy) = @_;
