@@ -13,9 +13,10 @@
  *	TRUNCATE		truncate
  *
  * To put a row is to insert it, or to update what is there; if something else has
- * happened to it since, it is read anew, by its key.  To drop one is to delete what is there, unless a row of the table is
- * made into just that.  So it does not matter in which order, or how often, it is
- * told about the writes of a transaction (table_sql.c).
+ * happened to it since, it is read anew, by its key.  To drop one is to delete what
+ * is there, unless a row of the table is made into just that.  So it does not matter
+ * in which order, or how often, it is told about the writes of a transaction
+ * (table_sql.c).
  *
  * Whoever comes here has written the row, and keeps others from writing it.  A
  * batch of the backfill that copies rows locks them first.  So nobody else writes
