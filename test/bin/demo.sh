@@ -79,7 +79,9 @@ sql -q -c "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KE
 	-c "INSERT INTO orders (user_id, amount) SELECT 1 + i % 1000000, 1 FROM generate_series(1, 2000000) i" \
 	-c "VACUUM ANALYZE users, orders"
 as_user "$BINDIR/pgbench" -n -c 2 -R 200 -P 2 -T 600 -f "$SRC/test/bin/demo_online_load.sql" demo \
-	2>&1 >"$WORK/load.log" </dev/null | sed -u 's/^progress:/        application:/' &
+	2>&1 >"$WORK/load.log" </dev/null |
+	sed -u -e '/terminating connection due to administrator command/d' \
+		-e '/^pgbench: error: Run was aborted/d' -e 's/^progress:/        application:/' &
 load=$!
 sql -a -f "$SRC/test/bin/demo_online.sql"
 sql -qAt -c "SELECT FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
