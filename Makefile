@@ -106,6 +106,7 @@ OBJS = \
 	src/swap/words.o \
 	src/sync/cache.o \
 	src/sync/check.o \
+	src/sync/decide.o \
 	src/sync/expression.o \
 	src/sync/heir.o \
 	src/sync/pair.o \

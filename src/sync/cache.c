@@ -16,6 +16,7 @@
 
 #include "access/sysattr.h"
 #include "catalog/partition.h"
+#include "catalog/pg_trigger.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
@@ -114,6 +115,7 @@ set_inputs(Relation rel, const PgmPair *source, PgmSyncPair *pair)
 	pair->inputs = palloc(sizeof(AttrNumber) * bms_num_members(inputs));
 	while ((i = bms_next_member(inputs, i)) >= 0)
 		pair->inputs[pair->ninputs++] = i + FirstLowInvalidHeapAttributeNumber;
+	pair->last_input = pair->inputs[pair->ninputs - 1];
 }
 
 static void
@@ -144,11 +146,19 @@ prepare_pair(Relation rel, const PgmPair *source, PgmSyncPair *pair)
 	pair->settings = pgm_sync_settings(source->settings, (Node *) pair->up, (Node *) pair->down);
 }
 
-static void
-note_column(PgmSyncTable *table, AttrNumber attno)
+/* Does no other trigger change the rows before they are updated? */
+static bool
+updates_alone(TriggerDesc *desc)
 {
-	table->last = Max(table->last, attno);
-	table->columns = bms_add_member(table->columns, attno - FirstLowInvalidHeapAttributeNumber);
+	int			before = 0;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		if (TRIGGER_TYPE_MATCHES(desc->triggers[i].tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE))
+			before++;
+	}
+	return before == 1;
 }
 
 /*
@@ -190,29 +200,36 @@ prepare(PgmPrepared *thing, Relation rel, int64 sync)
 		PgmSyncPair *pair = &table->pairs[table->npairs++];
 
 		prepare_pair(rel, (PgmPair *) lfirst(lc), pair);
-		note_column(table, pair->target);
-		for (int i = 0; i < pair->ninputs; i++)
-			note_column(table, pair->inputs[i]);
+		table->last = Max(table->last, Max(pair->target, pair->last_input));
 	}
+	table->alone = updates_alone(rel->trigdesc);
 	note_nature(table);
 	pgm_sync_leave_owner(&scope);
 }
 
 static PgmPreparedCache cache = {
 	.name = "pgmigrate sync tables",
+	.maker = "migrate.sync_begin()",
 	.size = sizeof(PgmSyncTable),
 	.prepare = prepare,
 	.tell = prepare_error,
 };
 
 /*
- * The pairs with this number, as they are for a table whose trigger has it.  To be
- * given back with pgm_sync_release().
+ * The pairs with this number, as they are for a table.  To be given back with
+ * pgm_sync_release().
  */
 PgmSyncTable *
 pgm_sync_table(Relation rel, int64 sync)
 {
 	return (PgmSyncTable *) pgm_prepared_get(&cache, rel, sync);
+}
+
+/* The same by the trigger of the table. */
+PgmSyncTable *
+pgm_sync_table_for(Relation rel, const Trigger *trigger)
+{
+	return (PgmSyncTable *) pgm_prepared_get_for(&cache, rel, trigger);
 }
 
 void

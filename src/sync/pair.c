@@ -80,18 +80,7 @@ check_table(Relation rel)
 int64
 pgm_sync_number(Relation rel)
 {
-	TriggerDesc *desc = rel->trigdesc;
-
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		Trigger    *trigger = &desc->triggers[i];
-
-		if (strcmp(trigger->tgname, PGM_SYNC_TRIGGER) == 0 && trigger->tgnargs == 1 &&
-			get_func_namespace(trigger->tgfoid) == get_namespace_oid("migrate", true))
-			return DatumGetInt64(DirectFunctionCall1(int8in,
-													 CStringGetDatum(trigger->tgargs[0])));
-	}
-	return 0;
+	return pgm_prepared_number(rel, PGM_SYNC_TRIGGER);
 }
 
 /* The same for a table that is not open. */

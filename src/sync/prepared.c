@@ -14,18 +14,21 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "sync/prepared.h"
 
-typedef struct CacheEntry
+typedef struct PgmPreparedEntry
 {
 	Oid			relid;			/* the key */
 	PgmPrepared *thing;			/* or NULL */
-} CacheEntry;
+} PgmPreparedEntry;
 
 static void
 drop_if_unused(PgmPrepared *thing)
@@ -39,7 +42,7 @@ drop_if_unused(PgmPrepared *thing)
 
 /* Who uses it drops it then. */
 static void
-invalidate(CacheEntry *entry)
+invalidate(PgmPreparedEntry *entry)
 {
 	PgmPrepared *thing = entry->thing;
 
@@ -55,7 +58,7 @@ relation_changed(Datum arg, Oid relid)
 {
 	PgmPreparedCache *cache = (PgmPreparedCache *) DatumGetPointer(arg);
 	HASH_SEQ_STATUS status;
-	CacheEntry *entry;
+	PgmPreparedEntry *entry;
 
 	hash_seq_init(&status, cache->tables);
 	while ((entry = hash_seq_search(&status)) != NULL)
@@ -79,7 +82,7 @@ create_tables(PgmPreparedCache *cache)
 	HASHCTL		ctl = {0};
 
 	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(CacheEntry);
+	ctl.entrysize = sizeof(PgmPreparedEntry);
 	ctl.hcxt = CacheMemoryContext;
 	cache->tables = hash_create(cache->name, 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(relation_changed, PointerGetDatum(cache));
@@ -112,6 +115,47 @@ prepare(PgmPreparedCache *cache, Relation rel, int64 number)
 	return thing;
 }
 
+/* The number that a trigger has as its argument. */
+static int64
+number_of(const Trigger *trigger)
+{
+	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(trigger->tgargs[0])));
+}
+
+/*
+ * The number that the trigger of that name has in a table, 0 if it has none.
+ */
+int64
+pgm_prepared_number(Relation rel, const char *trigger)
+{
+	TriggerDesc *desc = rel->trigdesc;
+	const bool	missing_ok = true;
+
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		Trigger    *found = &desc->triggers[i];
+
+		if (strcmp(found->tgname, trigger) == 0 && found->tgnargs == 1 &&
+			get_func_namespace(found->tgfoid) == get_namespace_oid("migrate", missing_ok))
+			return number_of(found);
+	}
+	return 0;
+}
+
+/* What is there for a table, or NULL. */
+static PgmPrepared *
+find(PgmPreparedCache *cache, Oid relid)
+{
+	/* most statements are about the table of the one before */
+	if (cache->latest == NULL || cache->latest->relid != relid)
+	{
+		if (cache->tables == NULL)
+			create_tables(cache);
+		cache->latest = hash_search(cache->tables, &relid, HASH_FIND, NULL);
+	}
+	return cache->latest == NULL ? NULL : cache->latest->thing;
+}
+
 /*
  * What is prepared for a table whose trigger has that number as argument.  To be
  * given back with pgm_prepared_release().
@@ -120,28 +164,42 @@ PgmPrepared *
 pgm_prepared_get(PgmPreparedCache *cache, Relation rel, int64 number)
 {
 	Oid			relid = RelationGetRelid(rel);
-	CacheEntry *entry;
-	PgmPrepared *thing;
+	PgmPrepared *thing = find(cache, relid);
+	PgmPreparedEntry *entry;
 	bool		found;
 
-	if (cache->tables == NULL)
-		create_tables(cache);
-	entry = hash_search(cache->tables, &relid, HASH_FIND, NULL);
-	if (entry != NULL && entry->thing != NULL && entry->thing->current)
+	if (thing == NULL)
 	{
-		entry->thing->users++;
-		return entry->thing;
+		/* preparing it may come here again, and invalidate what is there */
+		thing = prepare(cache, rel, number);
+		entry = hash_search(cache->tables, &relid, HASH_ENTER, &found);
+		if (found)
+			invalidate(entry);
+		MemoryContextSetParent(thing->cxt, CacheMemoryContext);
+		entry->thing = thing;
 	}
-
-	/* preparing it may come here again, and invalidate what is there */
-	thing = prepare(cache, rel, number);
-	entry = hash_search(cache->tables, &relid, HASH_ENTER, &found);
-	if (found)
-		invalidate(entry);
-	MemoryContextSetParent(thing->cxt, CacheMemoryContext);
-	entry->thing = thing;
 	thing->users++;
 	return thing;
+}
+
+/*
+ * The same by the trigger, whose argument is read only if it has to be.
+ */
+PgmPrepared *
+pgm_prepared_get_for(PgmPreparedCache *cache, Relation rel, const Trigger *trigger)
+{
+	PgmPrepared *thing = find(cache, RelationGetRelid(rel));
+
+	if (thing != NULL)
+	{
+		thing->users++;
+		return thing;
+	}
+	if (trigger->tgnargs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" was not made by %s", trigger->tgname, cache->maker)));
+	return pgm_prepared_get(cache, rel, number_of(trigger));
 }
 
 void

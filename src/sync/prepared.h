@@ -13,6 +13,7 @@
 
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
+#include "utils/reltrigger.h"
 
 /* Something that is prepared for a table; the first member of all such. */
 typedef struct PgmPrepared
@@ -29,15 +30,20 @@ typedef struct PgmPrepared
 typedef struct PgmPreparedCache
 {
 	const char *name;			/* of the contexts */
+	const char *maker;			/* of the triggers, a function */
 	Size		size;			/* of one */
 	void		(*prepare) (PgmPrepared *thing, Relation rel, int64 number);
 	void		(*tell) (void *rel);	/* adds to the context of errors */
 	void		(*free) (PgmPrepared *thing);	/* what is not in its context;
 												 * or NULL */
 	HTAB	   *tables;			/* NULL before the first use */
+	struct PgmPreparedEntry *latest;	/* that was asked for, or NULL */
 } PgmPreparedCache;
 
+extern int64 pgm_prepared_number(Relation rel, const char *trigger);
 extern PgmPrepared *pgm_prepared_get(PgmPreparedCache *cache, Relation rel, int64 number);
+extern PgmPrepared *pgm_prepared_get_for(PgmPreparedCache *cache, Relation rel,
+										 const Trigger *trigger);
 extern void pgm_prepared_release(PgmPrepared *thing);
 
 #endif							/* PGM_PREPARED_H */

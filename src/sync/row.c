@@ -23,6 +23,15 @@
 #include "base/guc.h"
 #include "sync/row.h"
 
+/* Is all of it stored here, as it is? */
+static inline bool
+is_plain_varlena(Datum value)
+{
+	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+
+	return !VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored);
+}
+
 /*
  * Are two values of a column identical?  Looks at what is stored out of line only
  * if it is stored in two places.
@@ -34,9 +43,9 @@ same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool b_isnull
 		return a_isnull && b_isnull;
 	if (att->attbyval || DatumGetPointer(a) == DatumGetPointer(b))
 		return a == b;
-	if (att->attlen == -1 && VARSIZE_ANY(a) == VARSIZE_ANY(b) &&
-		memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_ANY(a)) == 0)
-		return true;
+	if (att->attlen == -1 && is_plain_varlena(a) && is_plain_varlena(b))
+		return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+			memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 	return datum_image_eq(a, b, att->attbyval, att->attlen);
 }
 
@@ -93,7 +102,7 @@ pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr, ExprState *
 	if (*state == NULL)
 		*state = init_expression(statement, expr);
 	statement->econtext->ecxt_scantuple = statement->row;
-	return ExecEvalExprSwitchContext(*state, statement->econtext, isnull);
+	return ExecEvalExpr(*state, statement->econtext, isnull);
 }
 
 /*
@@ -161,8 +170,7 @@ column_address(TupleTableSlot *slot, HeapTuple tuple, AttrNumber attno)
 static bool
 replace_varlena(struct varlena *stored, struct varlena *value)
 {
-	if (VARATT_IS_EXTERNAL(stored) || VARATT_IS_COMPRESSED(stored) ||
-		VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value) ||
+	if (!is_plain_varlena(PointerGetDatum(stored)) || !is_plain_varlena(PointerGetDatum(value)) ||
 		VARSIZE_ANY_EXHDR(stored) != VARSIZE_ANY_EXHDR(value))
 		return false;
 	memcpy(VARDATA_ANY(stored), VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));

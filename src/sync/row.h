@@ -12,6 +12,7 @@
 #define PGM_SYNC_ROW_H
 
 #include "access/htup.h"
+#include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 
@@ -30,6 +31,9 @@ typedef struct PgmSyncPairState
 	ExprState  *down;
 	List	   *defaults;		/* of ExprState * */
 	bool		other_settings; /* than the session's */
+	bool		use_is_due[2];	/* of the old and the new side, to be noted */
+	bool		old_named;		/* the UPDATE may write it */
+	bool		target_named;
 	bool		old_written;	/* in this row, by an UPDATE */
 	bool		target_written;
 	PgmSyncAction action;
@@ -44,8 +48,8 @@ typedef struct PgmSyncStatement
 	bool		busy;			/* with a row */
 	bool		other_settings; /* than the session's, for some pair */
 	bool		use_is_due;		/* of some side of a pair, to be noted */
-	bool		update_known;
-	bool		update_matters; /* may touch columns of a pair */
+	bool		update_known;	/* what it may write; */
+	AttrNumber	last_named;		/* the last column of it, or 0 */
 	ExprContext *econtext;
 	TupleTableSlot *row;		/* the new row as it is so far */
 	HeapTuple	tuple;			/* where it is stored, if it can be changed
@@ -70,6 +74,13 @@ extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, TupleTableSlot *s
 								  HeapTuple tuple);
 
 /* statement.c */
-extern PgmSyncStatement *pgm_sync_begin_statement(FmgrInfo *flinfo, Relation rel, int64 sync);
+extern PgmSyncStatement *pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger);
+
+/* decide.c */
+extern void pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named);
+extern bool pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before);
+extern void pgm_sync_decide_insert(PgmSyncStatement *statement);
+extern bool pgm_sync_is_up(PgmSyncStatement *statement, int i);
+extern bool pgm_sync_inserts_source(PgmSyncStatement *statement, int i);
 
 #endif							/* PGM_SYNC_ROW_H */

@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/memutils.h"
 
@@ -70,6 +71,8 @@ look_around(PgmSyncStatement *statement)
 {
 	PgmSyncTable *table = statement->table;
 
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+
 	statement->other_settings = false;
 	statement->use_is_due = false;
 	for (int i = 0; i < table->npairs; i++)
@@ -79,8 +82,11 @@ look_around(PgmSyncStatement *statement)
 
 		state->other_settings = !pgm_guc_has_meaning(pair->settings);
 		statement->other_settings |= state->other_settings;
-		statement->use_is_due |= pgm_sync_use_is_due(pair, false) ||
-			pgm_sync_use_is_due(pair, true);
+		for (int side = 0; side < lengthof(state->use_is_due); side++)
+		{
+			state->use_is_due[side] = now - pair->noted[side] >= PGM_SYNC_NOTE_INTERVAL;
+			statement->use_is_due |= state->use_is_due[side];
+		}
 	}
 }
 
@@ -89,9 +95,9 @@ look_around(PgmSyncStatement *statement)
  * fn_extra from now on.
  */
 PgmSyncStatement *
-pgm_sync_begin_statement(FmgrInfo *flinfo, Relation rel, int64 sync)
+pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger)
 {
-	PgmSyncTable *table = pgm_sync_table(rel, sync);
+	PgmSyncTable *table = pgm_sync_table_for(trigger->tg_relation, trigger->tg_trigger);
 	PgmSyncStatement *statement = table->idle;
 
 	table->idle = NULL;

@@ -37,6 +37,7 @@ typedef struct PgmSyncPair
 	int			nsources;
 	AttrNumber *inputs;			/* the old columns, and what else "up" reads */
 	int			ninputs;
+	AttrNumber	last_input;
 	Expr	   *up;
 	Expr	   *down;			/* or NULL */
 	Bitmapset  *down_reads;		/* columns, by their numbers */
@@ -63,7 +64,8 @@ typedef struct PgmSyncTable
 	int			npairs;
 	PgmSyncPair *pairs;
 	AttrNumber	last;			/* highest column that matters */
-	Bitmapset  *columns;		/* all that matter, offset as in the server */
+	bool		alone;			/* no other trigger changes rows before an
+								 * UPDATE */
 } PgmSyncTable;
 
 /* What pgm_sync_enter_owner() changed. */
@@ -89,6 +91,7 @@ extern void pgm_sync_leave_owner(PgmSyncScope *scope);
 
 /* cache.c */
 extern PgmSyncTable *pgm_sync_table(Relation rel, int64 sync);
+extern PgmSyncTable *pgm_sync_table_for(Relation rel, const Trigger *trigger);
 extern void pgm_sync_release(PgmSyncTable *table);
 
 /* check.c */
@@ -109,7 +112,9 @@ extern List *pgm_sync_pairs(Oid relid, const char *target);
 extern List *pgm_sync_pairs_reading(Oid relid, const char *column);
 
 /* use.c */
-extern bool pgm_sync_use_is_due(const PgmSyncPair *pair, bool new_side);
+#define PGM_SYNC_NOTE_INTERVAL	(60 * USECS_PER_SEC)	/* of a session, pair
+														 * and side */
+
 extern void pgm_sync_note_use(PgmSyncPair *pair, bool new_side);
 
 /* verify.c */

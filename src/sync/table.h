@@ -79,7 +79,7 @@ extern void pgm_table_drop_sql(const PgmTablePair *pair, Oid relid, Oid new_reli
 							   PgmCarryPlan *plan);
 
 /* table_cache.c */
-extern PgmCarryTable *pgm_table_get(Relation rel, int64 number);
+extern PgmCarryTable *pgm_table_get(Relation rel, const Trigger *trigger);
 extern void pgm_table_release(PgmCarryTable *table);
 
 /* table_trigger.c */

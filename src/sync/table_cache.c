@@ -169,6 +169,7 @@ prepare(PgmPrepared *thing, Relation rel, int64 number)
 
 static PgmPreparedCache cache = {
 	.name = "pgmigrate carried tables",
+	.maker = "migrate.expand_table()",
 	.size = sizeof(PgmCarryTable),
 	.prepare = prepare,
 	.tell = prepare_error,
@@ -176,13 +177,13 @@ static PgmPreparedCache cache = {
 };
 
 /*
- * What the triggers of a table carry over whose argument is this number.  To be
- * given back with pgm_table_release().
+ * What such a trigger of a table carries over.  To be given back with
+ * pgm_table_release().
  */
 PgmCarryTable *
-pgm_table_get(Relation rel, int64 number)
+pgm_table_get(Relation rel, const Trigger *trigger)
 {
-	return (PgmCarryTable *) pgm_prepared_get(&cache, rel, number);
+	return (PgmCarryTable *) pgm_prepared_get_for(&cache, rel, trigger);
 }
 
 void

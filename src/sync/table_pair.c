@@ -192,18 +192,8 @@ static int64
 trigger_number(Oid relid)
 {
 	Relation	rel = table_open(relid, NoLock);
-	TriggerDesc *desc = rel->trigdesc;
-	int64		number = 0;
+	int64		number = pgm_prepared_number(rel, PGM_CARRY_TRIGGER);
 
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		Trigger    *trigger = &desc->triggers[i];
-
-		if (strcmp(trigger->tgname, PGM_CARRY_TRIGGER) == 0 && trigger->tgnargs == 1 &&
-			get_func_namespace(trigger->tgfoid) == get_namespace_oid("migrate", true))
-			number = DatumGetInt64(DirectFunctionCall1(int8in,
-													   CStringGetDatum(trigger->tgargs[0])));
-	}
 	table_close(rel, NoLock);
 	return number;
 }

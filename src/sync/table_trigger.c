@@ -39,7 +39,6 @@
 #include "executor/executor.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -68,16 +67,6 @@ release_table(void *arg)
 	pgm_table_release(((CarryStatement *) arg)->table);
 }
 
-static int64
-carry_argument(const Trigger *trigger)
-{
-	if (trigger->tgnargs != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" was not made by migrate.expand_table()", trigger->tgname)));
-	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(trigger->tgargs[0])));
-}
-
 /*
  * The state of the statement that fires the trigger, made for its first row.
  */
@@ -87,7 +76,7 @@ begin_statement(FmgrInfo *flinfo, TriggerData *trigger)
 	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
 	CarryStatement *statement = palloc0(sizeof(CarryStatement));
 
-	statement->table = pgm_table_get(trigger->tg_relation, carry_argument(trigger->tg_trigger));
+	statement->table = pgm_table_get(trigger->tg_relation, trigger->tg_trigger);
 	statement->callback.func = release_table;
 	statement->callback.arg = statement;
 	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &statement->callback);

@@ -3,33 +3,8 @@
  * trigger.c
  *	  migrate.sync(): keep the two sides of a row in step
  *
- * A pair has an old side, some columns that "up" makes the new column of, and the
- * new side, that column, which "down" makes the old one of, if there is a "down".
- * Which way a value goes is decided by what a statement did to the row and by
- * nothing else, least of all by a setting of the session:
- *
- * UPDATE, by the values before and after it, compared by image:
- *
- *	old side	new side
- *	changed		same		new := up
- *	same		changed		old := down; without down, it is left
- *	changed		changed		left as it is: who writes both knows both
- *	same		same		left as it is
- *
- * INSERT (COPY, the insert of an upsert, a row that moves into a partition): the
- * new column has no default, so it is null unless it was written.
- *
- *	null					new := up
- *	what "up" gives			left as it is: the row is in step
- *	anything else			old := down, if the old column is null or what it
- *							has by default, so that it was not written; a
- *							value where the default cannot be told (not the same
- *							each time, or by a function of a user's) counts as
- *							not written; else, or without down, it is left
- *
- * So a row is in step if one side is what its expression makes of the other.  It
- * need not be true for both: "up" and "down" may lose something, and then the side
- * that was written keeps what was written.
+ * Which way a value goes is decided for each pair of a row by what the statement
+ * wrote (decide.c).  Here it is carried out.
  *
  * Several pairs may share an old column.  If one's new side was written, the
  * others get their new values of the old column, as with any write of it; but not
@@ -67,158 +42,11 @@
 #include "base/relation.h"
 #include "sync/row.h"
 
-static int64
-sync_argument(const Trigger *trigger)
-{
-	if (trigger->tgnargs != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" was not made by migrate.sync_begin()", trigger->tgname)));
-	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(trigger->tgargs[0])));
-}
-
-/*
- * May this UPDATE touch a column of a pair?  What it sets is known, but not what
- * other triggers do before us.
- */
-static bool
-update_matters(PgmSyncStatement *statement, TriggerData *trigger)
-{
-	TriggerDesc *desc = trigger->tg_relation->trigdesc;
-	int			before = 0;
-
-	if (statement->update_known)
-		return statement->update_matters;
-	for (int i = 0; i < desc->numtriggers; i++)
-	{
-		if (TRIGGER_TYPE_MATCHES(desc->triggers[i].tgtype, TRIGGER_TYPE_ROW,
-								 TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_UPDATE))
-			before++;
-	}
-	statement->update_known = true;
-	statement->update_matters = before > 1 || trigger->tg_updatedcols == NULL ||
-		bms_overlap(trigger->tg_updatedcols, statement->table->columns);
-	return statement->update_matters;
-}
-
-/*
- * Decide by what an UPDATE did.  Returns whether there is anything to do.
- */
-static bool
-examine_update(PgmSyncStatement *statement, TupleTableSlot *before)
-{
-	bool		any = false;
-
-	slot_getsomeattrs(before, statement->table->last);
-	slot_getsomeattrs(statement->row, statement->table->last);
-	for (int i = 0; i < statement->table->npairs; i++)
-	{
-		PgmSyncPair *pair = &statement->table->pairs[i];
-		PgmSyncPairState *state = &statement->pairs[i];
-
-		state->old_written = false;
-		for (int k = 0; k < pair->ninputs && !state->old_written; k++)
-			state->old_written = !pgm_sync_same_in_slots(before, statement->row, pair->inputs[k]);
-		state->target_written = !pgm_sync_same_in_slots(before, statement->row, pair->target);
-		state->action = PGM_SYNC_LEAVE;
-		if (state->old_written && !state->target_written)
-			state->action = PGM_SYNC_UP;
-		else if (!state->old_written && state->target_written && pair->down != NULL &&
-				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
-			state->action = PGM_SYNC_DOWN;
-		any |= state->action != PGM_SYNC_LEAVE ||
-			(statement->use_is_due && (state->old_written || state->target_written));
-	}
-	return any;
-}
-
-/* Is the new side what "up" makes of the old one? */
-static bool
-is_up(PgmSyncStatement *statement, int i)
-{
-	PgmSyncPair *pair = &statement->table->pairs[i];
-	bool		isnull;
-	Datum		value = pgm_sync_evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
-
-	return pgm_sync_is_in_row(statement, pair->target, value, isnull);
-}
-
-/*
- * Can it be that an INSERT did not mention the old column?
- */
-static bool
-source_is_default(PgmSyncStatement *statement, int i)
-{
-	PgmSyncPair *pair = &statement->table->pairs[i];
-	PgmSyncPairState *state = &statement->pairs[i];
-	ListCell   *lc;
-	ListCell   *cell;
-	bool		isnull;
-
-	(void) slot_getattr(statement->row, pair->sources[0], &isnull);
-	if (isnull || pair->default_unknown)
-		return true;
-	if (state->defaults == NIL && pair->defaults != NIL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
-
-		foreach(lc, pair->defaults)
-			state->defaults = lappend(state->defaults, NULL);
-		MemoryContextSwitchTo(old);
-	}
-	forboth(lc, pair->defaults, cell, state->defaults)
-	{
-		Datum		value = pgm_sync_evaluate(statement, i, (Expr *) lfirst(lc),
-											  (ExprState **) &lfirst(cell), &isnull);
-
-		if (pgm_sync_is_in_row(statement, pair->sources[0], value, isnull))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Decide by what an INSERT wrote.
- */
 static void
-examine_insert(PgmSyncStatement *statement)
+note_side(PgmSyncPair *pair, PgmSyncPairState *state, bool new_side)
 {
-	for (int i = 0; i < statement->table->npairs; i++)
-	{
-		PgmSyncPair *pair = &statement->table->pairs[i];
-		PgmSyncPairState *state = &statement->pairs[i];
-		bool		isnull;
-
-		(void) slot_getattr(statement->row, pair->target, &isnull);
-		state->target_written = !isnull;
-		state->action = PGM_SYNC_LEAVE;
-		if (isnull)
-			state->action = PGM_SYNC_UP;
-		else if (pair->down != NULL &&
-				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
-				 !is_up(statement, i) && source_is_default(statement, i))
-			state->action = PGM_SYNC_DOWN;
-	}
-}
-
-/*
- * Did an INSERT write the old side, as far as can be told?
- */
-static bool
-inserts_source(PgmSyncStatement *statement, int i)
-{
-	PgmSyncPair *pair = &statement->table->pairs[i];
-	bool		isnull;
-
-	if (pair->nsources == 1)
-		return !source_is_default(statement, i);
-	for (int k = 0; k < pair->nsources; k++)
-	{
-		(void) slot_getattr(statement->row, pair->sources[k], &isnull);
-		if (!isnull)
-			return true;
-	}
-	return false;
+	state->use_is_due[new_side] = false;
+	pgm_sync_note_use(pair, new_side);
 }
 
 /*
@@ -234,11 +62,11 @@ note_use(PgmSyncStatement *statement, bool is_insert)
 		PgmSyncPair *pair = &statement->table->pairs[i];
 		PgmSyncPairState *state = &statement->pairs[i];
 
-		if (state->target_written && pgm_sync_use_is_due(pair, true))
-			pgm_sync_note_use(pair, true);
-		if (pgm_sync_use_is_due(pair, false) &&
-			(is_insert ? inserts_source(statement, i) : state->old_written))
-			pgm_sync_note_use(pair, false);
+		if (state->use_is_due[true] && state->target_written)
+			note_side(pair, state, true);
+		if (state->use_is_due[false] &&
+			(is_insert ? pgm_sync_inserts_source(statement, i) : state->old_written))
+			note_side(pair, state, false);
 	}
 }
 
@@ -342,7 +170,7 @@ carry_out(PgmSyncStatement *statement, TupleTableSlot *before, bool filled)
 	{
 		PgmSyncPair *pair = &table->pairs[i];
 
-		if (statement->pairs[i].action != PGM_SYNC_DOWN || (filled && is_up(statement, i)))
+		if (statement->pairs[i].action != PGM_SYNC_DOWN || (filled && pgm_sync_is_up(statement, i)))
 			continue;
 		if (before != NULL)
 			fill_what_is_read(statement, i, before);
@@ -386,7 +214,7 @@ sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot
 
 	statement->rel = trigger->tg_relation;
 	pgm_sync_begin_row(statement, slot, tuple, trigger->tg_trigger->tgisclone);
-	if (!is_insert && !examine_update(statement, trigger->tg_trigslot))
+	if (!is_insert && !pgm_sync_decide_update(statement, trigger->tg_trigslot))
 		return tuple;
 
 	callback.callback = sync_error;
@@ -399,7 +227,7 @@ sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot
 	if (as_owner)
 		pgm_sync_enter_owner(trigger->tg_relation, statement->other_settings, &scope);
 	if (is_insert)
-		examine_insert(statement);
+		pgm_sync_decide_insert(statement);
 	filled = !is_insert && is_filled(trigger->tg_relation);
 	if (!filled)
 		note_use(statement, is_insert);
@@ -430,8 +258,7 @@ pgm_sync_fire(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("migrate.sync() must be called as a trigger that migrate.sync_begin() made")));
 	if (statement == NULL)
-		statement = pgm_sync_begin_statement(fcinfo->flinfo, trigger->tg_relation,
-											 sync_argument(trigger->tg_trigger));
+		statement = pgm_sync_begin_statement(fcinfo->flinfo, trigger);
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 	{
 		slot = trigger->tg_trigslot;
@@ -441,7 +268,9 @@ pgm_sync_fire(FunctionCallInfo fcinfo)
 	{
 		slot = trigger->tg_newslot;
 		tuple = trigger->tg_newtuple;
-		if (!update_matters(statement, trigger))
+		if (!statement->update_known)
+			pgm_sync_know_update(statement, trigger->tg_updatedcols);
+		if (statement->last_named == 0)
 			return PointerGetDatum(tuple);
 	}
 	return PointerGetDatum(sync_row(statement, trigger, slot, tuple));
