@@ -76,6 +76,10 @@ extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, TupleTableSlot *s
 /* statement.c */
 extern PgmSyncStatement *pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger);
 
+/* use.c */
+extern void pgm_sync_know_use(PgmSyncStatement *statement);
+extern void pgm_sync_note_use(PgmSyncStatement *statement, bool is_insert);
+
 /* decide.c */
 extern void pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named);
 extern bool pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before);

@@ -19,7 +19,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/memutils.h"
 
@@ -63,30 +62,19 @@ make_statement(PgmSyncTable *table, MemoryContext cxt)
 	return statement;
 }
 
-/*
- * What the session's settings and the clock have to say about the pairs.
- */
+/* Find out for which pairs the session has other settings than they need. */
 static void
-look_around(PgmSyncStatement *statement)
+know_settings(PgmSyncStatement *statement)
 {
 	PgmSyncTable *table = statement->table;
 
-	TimestampTz now = GetCurrentStatementStartTimestamp();
-
 	statement->other_settings = false;
-	statement->use_is_due = false;
 	for (int i = 0; i < table->npairs; i++)
 	{
-		PgmSyncPair *pair = &table->pairs[i];
 		PgmSyncPairState *state = &statement->pairs[i];
 
-		state->other_settings = !pgm_guc_has_meaning(pair->settings);
+		state->other_settings = !pgm_guc_has_meaning(table->pairs[i].settings);
 		statement->other_settings |= state->other_settings;
-		for (int side = 0; side < lengthof(state->use_is_due); side++)
-		{
-			state->use_is_due[side] = now - pair->noted[side] >= PGM_SYNC_NOTE_INTERVAL;
-			statement->use_is_due |= state->use_is_due[side];
-		}
 	}
 }
 
@@ -108,7 +96,8 @@ pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger)
 	statement->callback.func = end_statement;
 	statement->callback.arg = statement;
 	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &statement->callback);
-	look_around(statement);
+	know_settings(statement);
+	pgm_sync_know_use(statement);
 	flinfo->fn_extra = statement;
 	return statement;
 }

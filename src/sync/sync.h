@@ -111,12 +111,6 @@ extern bool pgm_sync_end(Oid relid, const char *target);
 extern List *pgm_sync_pairs(Oid relid, const char *target);
 extern List *pgm_sync_pairs_reading(Oid relid, const char *column);
 
-/* use.c */
-#define PGM_SYNC_NOTE_INTERVAL	(60 * USECS_PER_SEC)	/* of a session, pair
-														 * and side */
-
-extern void pgm_sync_note_use(PgmSyncPair *pair, bool new_side);
-
 /* verify.c */
 typedef struct PgmDifference
 {

@@ -27,48 +27,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
-#include "base/guc.h"
 #include "base/relation.h"
 #include "sync/row.h"
-
-static void
-note_side(PgmSyncPair *pair, PgmSyncPairState *state, bool new_side)
-{
-	state->use_is_due[new_side] = false;
-	pgm_sync_note_use(pair, new_side);
-}
-
-/*
- * Note which sides were written, where that is due.
- */
-static void
-note_use(PgmSyncStatement *statement, bool is_insert)
-{
-	if (!statement->use_is_due)
-		return;
-	for (int i = 0; i < statement->table->npairs; i++)
-	{
-		PgmSyncPair *pair = &statement->table->pairs[i];
-		PgmSyncPairState *state = &statement->pairs[i];
-
-		if (state->use_is_due[true] && state->target_written)
-			note_side(pair, state, true);
-		if (state->use_is_due[false] &&
-			(is_insert ? pgm_sync_inserts_source(statement, i) : state->old_written))
-			note_side(pair, state, false);
-	}
-}
 
 /*
  * An old column was written by the "down" of pair "from": other pairs that read it
@@ -229,8 +195,8 @@ sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot
 	if (is_insert)
 		pgm_sync_decide_insert(statement);
 	filled = !is_insert && is_filled(trigger->tg_relation);
-	if (!filled)
-		note_use(statement, is_insert);
+	if (!filled && statement->use_is_due)
+		pgm_sync_note_use(statement, is_insert);
 	carry_out(statement, is_insert ? NULL : trigger->tg_trigslot, filled);
 	if (as_owner)
 		pgm_sync_leave_owner(&scope);
