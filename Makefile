@@ -96,6 +96,7 @@ OBJS = \
 	src/plan/pieces.o \
 	src/plan/probe.o \
 	src/plan/queue.o \
+	src/plan/together.o \
 	src/swap/built.o \
 	src/swap/carry.o \
 	src/swap/contract.o \

@@ -85,6 +85,10 @@ SELECT migrate.apply('chain-1', 'sometimes');
 SELECT migrate.register('together', 'CREATE TEMP TABLE gone (a int); CREATE INDEX CONCURRENTLY ON orders (note)');
 SELECT migrate.apply('together');
 SELECT migrate.unregister('together');
+-- nor one whose rows a crash would take in between
+SELECT migrate.register('emptied', 'ALTER TABLE orders SET UNLOGGED; CREATE INDEX CONCURRENTLY ON orders (note); ALTER TABLE orders SET LOGGED');
+SELECT migrate.apply('emptied');
+SELECT migrate.unregister('emptied');
 
 -- a step that fails: the run stays, and goes on when the reason is gone
 UPDATE users SET first_name = 'twice' WHERE id < 3;

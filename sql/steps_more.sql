@@ -125,5 +125,7 @@ SELECT * FROM why('VACUUM FULL users');
 -- a script that is one transaction
 SELECT * FROM steps('SET LOCAL work_mem = 100; CREATE INDEX ON users (age)');
 SELECT * FROM why('CREATE TEMP TABLE x ON COMMIT DROP AS SELECT 1 AS id; CREATE INDEX ON users (age)');
+SELECT * FROM why('CREATE UNLOGGED TABLE staged AS SELECT 1 AS id; CREATE INDEX ON users (age); INSERT INTO users (id) SELECT id FROM staged');
+SELECT * FROM why('CREATE UNLOGGED TABLE staged AS SELECT 1 AS id; CREATE INDEX ON staged (id); INSERT INTO users (id) VALUES (1)');
 DROP EXTENSION pgmigrate;
 DROP SCHEMA app CASCADE;

@@ -52,11 +52,13 @@ check_role(Oid role)
 static void
 check_script(const PgmMigration *migration, const PgmScript *script)
 {
-	if (pgm_online_keeps_together(script))
+	const PgmTogether *together = pgm_plan_together(script);
+
+	if (together != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("migration \"%s\" cannot run online", migration->name),
-				 errdetail("It uses what ends with a transaction (a temporary table, LOCK TABLE, SET CONSTRAINTS), or changes the role."),
+				 errdetail("%s", together->detail),
 				 errhint("Make two migrations of it: one with what has to be one transaction, and one with the rest.")));
 }
 

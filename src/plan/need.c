@@ -47,23 +47,6 @@ needs_nothing(Node *stmt)
 	}
 }
 
-/* Is the table named, with its schema or without? */
-static bool
-names_table(List *words, const char *table)
-{
-	ListCell   *lc;
-
-	foreach(lc, words)
-	{
-		const char *word = (char *) lfirst(lc);
-		const char *dot = strrchr(word, '.');
-
-		if (strcmp(dot == NULL ? word : dot + 1, table) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The first of the columns that the words have, or NULL. */
 static const char *
 named_column(List *words, List *columns)
@@ -98,7 +81,7 @@ pgm_plan_need(const PgmScript *script, const PgmStatement *statement, List *fill
 		char	   *table = get_rel_name(fill->relid);
 
 		if (table == NULL || (own != 0 && fill->run == own) ||
-			!names_table(words, table))
+			!pgm_script_names_table(words, table))
 			continue;
 		fill->named = named_column(words, fill->columns);
 		fill->is_source = fill->named == NULL;

@@ -26,8 +26,6 @@
 
 #include "plan/online.h"
 
-#define KEPT_TOGETHER	"in one transaction with the others, since the script uses what ends with it"
-
 static const char *const hold_names[] = {
 	[PGM_HOLD_BRIEF] = "no time",
 	[PGM_HOLD_WAIT] = "wait",
@@ -240,10 +238,10 @@ take_apart(const PgmScript *script, const PgmStatement *statement, bool trusted,
  */
 static List *
 steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, bool rewrites,
-		 bool together)
+		 const PgmTogether *together)
 {
 	char	   *whole = pnstrdup(script->sql + statement->location, statement->length);
-	List	   *steps = together ? NIL : take_apart(script, statement, trusted, rewrites);
+	List	   *steps = together != NULL ? NIL : take_apart(script, statement, trusted, rewrites);
 	int			number = 0;
 	ListCell   *lc;
 
@@ -252,7 +250,7 @@ steps_of(const PgmScript *script, const PgmStatement *statement, bool trusted, b
 		((PgmPlanStep *) lfirst(lc))->composed = list_length(steps) > 1 ||
 		strcmp(((PgmPlanStep *) lfirst(lc))->sql, whole) != 0;
 	if (steps == NIL)
-		pgm_online_add(&steps, PGM_HOLD_FOUND, together ? KEPT_TOGETHER : NULL, whole);
+		pgm_online_add(&steps, PGM_HOLD_FOUND, together != NULL ? together->why : NULL, whole);
 	foreach(lc, steps)
 	{
 		((PgmPlanStep *) lfirst(lc))->statement = statement;
@@ -289,7 +287,7 @@ pgm_online_part(const PgmScript *script, char *sql, int number, bool trusted)
 static List *
 all_steps(const PgmScript *script, bool trusted)
 {
-	bool		together = pgm_online_keeps_together(script);
+	const PgmTogether *together = pgm_plan_together(script);
 	Bitmapset  *rewriting = find_rewriting(script, trusted);
 	List	   *all = NIL;
 	ListCell   *lc;
@@ -391,7 +389,7 @@ pgm_online_plan_statement(const PgmScript *script, PgmStatement *statement, bool
 				   pnstrdup(script->sql + statement->location, statement->length));
 	steps = steps_of(script, statement, trusted,
 					 !bms_is_empty(pgm_online_rewriting(script, whole, trusted)),
-					 pgm_online_keeps_together(script));
+					 pgm_plan_together(script));
 	find_lines(script, steps, trusted);
 	return steps;
 }

@@ -172,8 +172,15 @@ typedef struct PgmPlanStep
 	List	   *lines;			/* of PgmPlanLine * */
 } PgmPlanStep;
 
-/* online_stay.c */
-extern bool pgm_online_keeps_together(const PgmScript *script);
+/* Why the statements of a script have to run in one transaction. */
+typedef struct PgmTogether
+{
+	const char *why;			/* for who looks at a statement of it */
+	const char *detail;			/* for who would have it run online */
+} PgmTogether;
+
+/* together.c */
+extern const PgmTogether *pgm_plan_together(const PgmScript *script);
 
 /* online.c */
 extern const char *pgm_online_hold_name(PgmHold hold);

@@ -33,6 +33,25 @@ pgm_script_has_name(List *names, const char *name)
 }
 
 /*
+ * Is the table one of the words, with its schema or without?
+ */
+bool
+pgm_script_names_table(List *words, const char *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, words)
+	{
+		const char *word = (char *) lfirst(lc);
+		const char *dot = strrchr(word, '.');
+
+		if (strcmp(dot == NULL ? word : dot + 1, table) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Names never stand twice in a list, so equal lengths and inclusion will do.
  */
 static bool

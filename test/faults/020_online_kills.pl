@@ -184,18 +184,22 @@ my @plans = map { { fixture => 'several', setup => '', %$_ } } (
 # what a crash takes from a sequence is missing
 push @plans, grep { !$_->{quiet} } naive_plans($only);
 
-# naive_state(PLAN)
-# What its script comes to that is run plainly, or nothing and why it does not.
+# naive_state(PLAN, [THEN])
+# What its script comes to that is run plainly, and THEN another, or nothing and why it
+# does not.
 sub naive_state
 {
-	my ($plan) = @_;
+	my ($plan, $then) = @_;
 	my $error;
 
-	return $plan->{naive_state} if defined $plan->{naive_state};
+	return $plan->{naive_state} if defined $plan->{naive_state} && !defined $then;
 	make_database('naive', $plan);
 	$node->psql('naive', naive_sql({ naive => $plan->{left}, %$plan }), on_error_stop => 1, stderr => \$error);
 	die "$plan->{name} fails alone: $error" if $error =~ /ERROR/;
-	return $plan->{naive_state} = end_state($node, 'naive', $plan->{anywhere});
+	$plan->{naive_state} = end_state($node, 'naive', $plan->{anywhere});
+	return $plan->{naive_state} if !defined $then;
+	$node->safe_psql('naive', $then);
+	return end_state($node, 'naive', $plan->{anywhere});
 }
 
 # A database made anew, as a plan begins.
@@ -351,16 +355,19 @@ sub follow
 	return $crashes;
 }
 
-# What is wrong with a plan that should have come to its end.
+# What is wrong with a plan that should have come to its end.  A crash may have
+# emptied what is unlogged, or it may have come before.
 sub check
 {
-	my ($plan) = @_;
+	my ($plan, $way) = @_;
 	my @wrong = @{ $plan->{wrong} };
 	my $end = $plan->{how} ? 'cancelled' : 'succeeded';
+	my $then = $crash{$way} && $plan->{emptied} ? "TRUNCATE $plan->{emptied}" : undef;
 
 	push @wrong, "ended as $plan->{ended} ($plan->{looks})" if $plan->{ended} ne $end;
+	$node->safe_psql($plan->{database}, $then) if defined $then && $plan->{ended} eq $end;
 	push @wrong, no_remains($node, $plan->{database}),
-	  compare_states('naive', naive_state($plan), 'killed', end_state($node, $plan->{database}, $plan->{anywhere}), $plan->{anywhere}) if $plan->{ended} eq $end;
+	  compare_states('naive', naive_state($plan, $then), 'killed', end_state($node, $plan->{database}, $plan->{anywhere}), $plan->{anywhere}) if $plan->{ended} eq $end;
 	push @wrong, 'steps are not done' if !$plan->{how} && $plan->{ended} eq $end &&
 	  $node->safe_psql($plan->{database}, q(SELECT count(*) FROM migrate.history_step s JOIN migrate.history h ON h.id = s.run_id WHERE outcome = 'succeeded' AND state <> 'done')) ne '0';
 	return join "\n", grep { $_ ne '' } @wrong;
@@ -459,7 +466,7 @@ foreach my $way (split ' ', $ways)
 		{
 			my @places = grep { !/^\.|\.go$/ } slurp_dir("$dir/$plan->{database}");
 
-			is(check($plan), '', "$way: $plan->{name}");
+			is(check($plan, $way), '', "$way: $plan->{name}");
 			$plan->{places} = @places;
 			$stops += @places if $way eq 'worker';
 			note("$way, $plan->{name}: " . @places . " places, resumed $plan->{resumed} times: @places");
