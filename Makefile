@@ -270,7 +270,8 @@ ISOLATION = \
 	backfill_locked \
 	backfill_notify \
 	backfill_rows \
-	backfill_sessions
+	backfill_sessions \
+	backfill_snapshot
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
 
 TAP_TESTS = 1

@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "base/relation.h"
 #include "backfill/key.h"
@@ -92,7 +93,9 @@ read_key(int row, int columns)
 }
 
 /*
- * The highest key of a table, NIL if it is empty.  Lives in the current context.
+ * The highest key of a table, NIL if it is empty, of all rows that are committed: the
+ * transaction's snapshot may be older than the lock that keeps a table from being
+ * written by who does not know of the job.  Lives in the current context.
  */
 List *
 pgm_key_last(Oid leaf, List *columns)
@@ -120,6 +123,7 @@ pgm_key_last(Oid leaf, List *columns)
 
 	SPI_connect();
 	statement = pgm_statement_make(sql.data, 0, NULL, false);
+	PushActiveSnapshot(GetLatestSnapshot());
 	if (pgm_statement_run(statement, NULL, read_only, NULL) > 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(caller);
@@ -127,6 +131,7 @@ pgm_key_last(Oid leaf, List *columns)
 		key = read_key(0, list_length(columns));
 		MemoryContextSwitchTo(old);
 	}
+	PopActiveSnapshot();
 	pgm_statement_free(statement);
 	SPI_finish();
 	return key;
