@@ -116,6 +116,28 @@ SELECT count(*) FROM parts WHERE v_new = k AND v = k::text;
 SELECT migrate.contract('parts', 'v');
 SELECT attname FROM pg_attribute WHERE attrelid = 'part2'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum;
 
+-- a table that is dropped is forgotten with the next pair; one that has lost its trigger is not
+CREATE TABLE gone (id int PRIMARY KEY, a int);
+CREATE TABLE kept (id int PRIMARY KEY, a int, b int);
+SELECT migrate.expand_rename('gone', 'a', 'b') > 0 AS queued;
+SELECT migrate.expand_rename('kept', 'a', 'c') > 0 AS queued;
+CALL migrate.wait('gone.b');
+CALL migrate.wait('kept.c');
+INSERT INTO gone VALUES (1, 1);
+DROP TRIGGER zzz_pgmigrate_sync ON kept;
+SELECT relation, target FROM migrate.expansion WHERE relation IN ('ex.gone', 'ex.kept') ORDER BY 1;
+DROP TABLE gone;
+SELECT relation, target FROM migrate.expansion WHERE relation IN ('ex.gone', 'ex.kept') ORDER BY 1;
+SELECT count(*) > 0 AS used FROM migrate.sync_use u JOIN migrate.sync_pair p ON p.id = u.pair_id WHERE p.relation = 'ex.gone';
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT migrate.sync_begin('kept', '{a}', 'b', 'a') > 0 AS begun;
+SELECT count(*) FROM migrate.sync_pair WHERE relation = 'ex.gone';
+COMMIT;
+SELECT migrate.sync_end('kept', 'b');
+SELECT count(*) FROM migrate.sync_pair WHERE relation = 'ex.gone';
+SELECT count(*) FROM migrate.sync_use WHERE pair_id NOT IN (SELECT id FROM migrate.sync_pair);
+SELECT migrate.abandon('kept', 'c');
+
 -- refused
 SELECT migrate.expand_rename('back', 'x', 'y');
 SELECT migrate.expand_rename('back', 'n', 'id');

@@ -263,6 +263,22 @@ CALL migrate.wait('made>made2');
 SELECT migrate.apply('2');
 SELECT * FROM made ORDER BY id;
 
+-- a table that is dropped is forgotten with the next pair
+CREATE TABLE gone (id int PRIMARY KEY);
+CREATE TABLE gone_new (id int PRIMARY KEY);
+CREATE TABLE left_behind (id int PRIMARY KEY);
+CREATE TABLE left_new (id int PRIMARY KEY);
+SELECT migrate.expand_table('gone', 'gone_new') > 0 AS queued;
+CALL migrate.wait('gone>gone_new');
+DROP TABLE gone;
+SELECT count(*) FROM shown WHERE relation = 'ex.gone';
+SELECT count(*) FROM migrate.table_pair WHERE relation = 'ex.gone';
+SELECT migrate.expand_table('left_behind', 'left_new') > 0 AS queued;
+CALL migrate.wait('left_behind>left_new');
+SELECT count(*) FROM migrate.table_pair WHERE relation = 'ex.gone';
+DROP TABLE left_new;
+SELECT relation, new_relation FROM shown WHERE relation IN ('ex.gone', 'ex.left_behind');
+SELECT migrate.abandon('left_behind');
 -- refused
 CREATE TABLE a (id int PRIMARY KEY, n int, g int GENERATED ALWAYS AS (n + 1) STORED);
 CREATE TABLE b (id int PRIMARY KEY, n int, k int GENERATED ALWAYS AS IDENTITY, g int GENERATED ALWAYS AS (n + 2) STORED);

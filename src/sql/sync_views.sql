@@ -1,6 +1,8 @@
 -- Views of columns that are kept in step.
 
--- A plain user sees the pairs that the roles it belongs to have made.
+-- A plain user sees the pairs that the roles it belongs to have made.  Those of a
+-- table that was dropped are not shown; a table that dump and restore have brought
+-- here is known by its trigger.
 CREATE VIEW migrate.expansion WITH (security_barrier) AS
 SELECT p.id,
 	p.relation,
@@ -26,10 +28,17 @@ FROM migrate.sync_pair p
 	LEFT JOIN LATERAL (SELECT u.at, u.username, u.application_name FROM migrate.sync_use u
 		WHERE u.pair_id OPERATOR(pg_catalog.=) p.id AND u.side OPERATOR(pg_catalog.=) 'new'
 		ORDER BY u.at DESC LIMIT 1) n ON true
-WHERE (SELECT pg_catalog.has_table_privilege('migrate.sync_pair', 'SELECT')
+WHERE ((SELECT pg_catalog.has_table_privilege('migrate.sync_pair', 'SELECT')
 		OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
 	OR p.created_by OPERATOR(pg_catalog.=) ANY (SELECT o.rolname::text
-		FROM pg_catalog.pg_roles o WHERE pg_catalog.pg_has_role(o.oid, 'USAGE'));
+		FROM pg_catalog.pg_roles o WHERE pg_catalog.pg_has_role(o.oid, 'USAGE')))
+	AND (EXISTS (SELECT FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) p.database
+		WHERE c.oid OPERATOR(pg_catalog.=) p.relid
+			AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+	OR p.sync::text OPERATOR(pg_catalog.=) ANY (SELECT
+		pg_catalog.split_part(pg_catalog.encode(t.tgargs, 'escape'), E'\\', 1)
+		FROM pg_catalog.pg_trigger t WHERE t.tgname OPERATOR(pg_catalog.=) 'zzz_pgmigrate_sync'));
 COMMENT ON VIEW migrate.expansion IS 'columns that are kept in step: how they are made, whether the rows are filled, who wrote them last';
 COMMENT ON COLUMN migrate.expansion.id IS 'number of the pair';
 COMMENT ON COLUMN migrate.expansion.relation IS 'name of the table when the pair was made';

@@ -47,7 +47,9 @@ ALTER TABLE migrate.table_pair ENABLE ALWAYS TRIGGER guard;
 SELECT pg_catalog.pg_extension_config_dump('migrate.table_pair', '');
 SELECT pg_catalog.pg_extension_config_dump('migrate.table_pair_id_seq', '');
 
--- A plain user sees the pairs that the roles it belongs to have made.
+-- A plain user sees the pairs that the roles it belongs to have made.  One whose old
+-- table was dropped is not shown; a table that dump and restore have brought here is
+-- known by its trigger.
 CREATE VIEW migrate.table_expansion WITH (security_barrier) AS
 SELECT p.id,
 	p.relation,
@@ -62,10 +64,17 @@ SELECT p.id,
 	COALESCE(j.state, '') AS fill
 FROM migrate.table_pair p
 	LEFT JOIN migrate.backfill_job j ON j.id OPERATOR(pg_catalog.=) p.job_id
-WHERE (SELECT pg_catalog.has_table_privilege('migrate.table_pair', 'SELECT')
+WHERE ((SELECT pg_catalog.has_table_privilege('migrate.table_pair', 'SELECT')
 		OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
 	OR p.created_by OPERATOR(pg_catalog.=) ANY (SELECT o.rolname::text
-		FROM pg_catalog.pg_roles o WHERE pg_catalog.pg_has_role(o.oid, 'USAGE'));
+		FROM pg_catalog.pg_roles o WHERE pg_catalog.pg_has_role(o.oid, 'USAGE')))
+	AND (EXISTS (SELECT FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) p.database
+		WHERE c.oid OPERATOR(pg_catalog.=) p.relid
+			AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+	OR p.id::text OPERATOR(pg_catalog.=) ANY (SELECT
+		pg_catalog.split_part(pg_catalog.encode(t.tgargs, 'escape'), E'\\', 1)
+		FROM pg_catalog.pg_trigger t WHERE t.tgname OPERATOR(pg_catalog.=) 'zzz_pgmigrate_carry'));
 COMMENT ON VIEW migrate.table_expansion IS 'tables, and those that are to take their places: how rows are made, and whether they are all there';
 COMMENT ON COLUMN migrate.table_expansion.id IS 'number of the pair';
 COMMENT ON COLUMN migrate.table_expansion.relation IS 'name of the old table when the pair was made';

@@ -38,6 +38,34 @@ set_own_number(PgmPair *pair)
 }
 
 /*
+ * Forget the pairs of tables that were dropped.  They must have been made here: what
+ * a restore has brought may be older than its tables and triggers.  A pair that
+ * another session is about to forget is left to it, and with an old snapshot all
+ * are, since that would fail.
+ */
+static void
+forget_gone(void)
+{
+	static PgmQuery query = {
+		"WITH gone AS (DELETE FROM migrate.sync_pair WHERE ctid = ANY (ARRAY("
+		"  SELECT p.ctid FROM migrate.sync_pair p WHERE p.created_in = $1 AND p.database = $2"
+		"  AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relid)"
+		"  AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgname = 'zzz_pgmigrate_sync'"
+		"   AND split_part(encode(t.tgargs, 'escape'), E'\\\\', 1) = p.sync::text)"
+		"  FOR UPDATE SKIP LOCKED)) RETURNING id)"
+		" DELETE FROM migrate.sync_use WHERE pair_id IN (SELECT id FROM gone)",
+		SPI_OK_DELETE, 2, {INT8OID, OIDOID}
+	};
+	Datum		values[2];
+
+	if (IsolationUsesXactSnapshot())
+		return;
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	pgm_query_run(&query, values, NULL);
+}
+
+/*
  * Add a pair, made by the current user; sets its id, and "sync" if that is 0.
  */
 void
@@ -69,6 +97,7 @@ pgm_store_insert_pair(PgmPair *pair)
 	values[10] = Int64GetDatum(author.cluster);
 	values[11] = ObjectIdGetDatum(MyDatabaseId);
 	pgm_query_begin(&scope);
+	forget_gone();
 	pgm_query_run(&query, values, nulls);
 	pair->id = pgm_query_int64(0, 1, 0);
 	if (pair->sync == 0)
@@ -265,5 +294,6 @@ pgm_store_delete_pair(int64 id)
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
 	pgm_query_run(&use, values, NULL);
+	forget_gone();
 	pgm_query_end(&scope);
 }

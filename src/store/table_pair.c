@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -19,6 +20,30 @@
 #include "base/query.h"
 #include "base/rights.h"
 #include "store/table_pair.h"
+
+/*
+ * Forget the pairs whose old table was dropped, as store/sync.c does.
+ */
+static void
+forget_gone(void)
+{
+	static PgmQuery query = {
+		"DELETE FROM migrate.table_pair WHERE ctid = ANY (ARRAY("
+		" SELECT p.ctid FROM migrate.table_pair p WHERE p.created_in = $1 AND p.database = $2"
+		" AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relid)"
+		" AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgname = 'zzz_pgmigrate_carry'"
+		"  AND split_part(encode(t.tgargs, 'escape'), E'\\\\', 1) = p.id::text)"
+		" FOR UPDATE SKIP LOCKED))",
+		SPI_OK_DELETE, 2, {INT8OID, OIDOID}
+	};
+	Datum		values[2];
+
+	if (IsolationUsesXactSnapshot())
+		return;
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	pgm_query_run(&query, values, NULL);
+}
 
 /*
  * Add a pair, made here by the current user; sets its id.
@@ -54,6 +79,7 @@ pgm_store_insert_table_pair(PgmTablePair *pair)
 	values[12] = Int64GetDatum(author.cluster);
 	values[13] = ObjectIdGetDatum(MyDatabaseId);
 	pgm_query_begin(&scope);
+	forget_gone();
 	pgm_query_run(&query, values, NULL);
 	pair->id = pgm_query_int64(0, 1, 0);
 	pair->here = true;
@@ -168,5 +194,6 @@ pgm_store_delete_table_pair(int64 id)
 	values[0] = Int64GetDatum(id);
 	pgm_query_begin(&scope);
 	pgm_query_run(&query, values, NULL);
+	forget_gone();
 	pgm_query_end(&scope);
 }

@@ -240,6 +240,8 @@ $node->safe_psql('copy', q(UPDATE direction SET a = '77' WHERE id = 1; UPDATE di
 	INSERT INTO parts (id, k, a) VALUES (9999, 1, '5')));
 is($node->safe_psql('copy', q(SELECT string_agg(concat(a, a_new), chr(32) ORDER BY id) FROM direction WHERE id < 3)), '7777 8888',
 	'both ways in the restored database');
+is($node->safe_psql('copy', 'SELECT relation, target FROM migrate.expansion ORDER BY id'),
+	$node->safe_psql('postgres', 'SELECT relation, target FROM migrate.expansion ORDER BY id'), 'which shows its pairs');
 is($node->safe_psql('copy', 'SELECT a_new FROM part1 WHERE id = 9999'), 5, 'and in a partition');
 is($node->safe_psql('copy', q(SELECT migrate.sync_end('direction', 'a_new'))), 't', 'and it ends there');
 
