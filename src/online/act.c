@@ -322,7 +322,7 @@ cancel_backfill(const PgmRunStep *step)
 
 /*
  * Leave what undoes a step to the worker, or do it here; returns whether it is
- * done.
+ * done.  What commits by itself may have been begun before.
  */
 static bool
 run_undo(PgmRunner *runner)
@@ -332,15 +332,28 @@ run_undo(PgmRunner *runner)
 	PgmScript  *script = pgm_online_script_of(runner->script, step->undo, step->statement,
 											  step->line, &statement);
 	PgmExecution execution = {0};
+	char	   *command = NULL;
+	const bool	undo = true;
 
-	if (pgm_classify_transactional(statement->raw->stmt))
+	if (!pgm_classify_transactional(statement->raw->stmt))
 	{
-		run_statement(runner, script, statement, &execution);
-		return true;
+		switch (pgm_reconcile(statement->raw->stmt, InvalidOid, !undo, &command))
+		{
+			case PGM_FOUND_DONE:
+				return true;
+			case PGM_FOUND_REMAINS:
+				runner->tidies = true;
+				leave_to_worker(runner, command);
+				return false;
+			case PGM_FOUND_NOT_DONE:
+				break;
+		}
+		runner->undoes = true;
+		leave_to_worker(runner, step->undo);
+		return false;
 	}
-	runner->undoes = true;
-	leave_to_worker(runner, step->undo);
-	return false;
+	run_statement(runner, script, statement, &execution);
+	return true;
 }
 
 /*

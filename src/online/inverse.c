@@ -3,10 +3,11 @@
  * inverse.c
  *	  The command that undoes another one.
  *
- * Only for what makes something that was not there: that can be taken away
- * again without loss, and the command for it follows from the statement.  It is
- * asked right before the statement runs, so the catalogs tell what is there
- * already.
+ * Only for what makes something that was not there, which can be taken away
+ * again without loss, and for what takes away something without rows of its own:
+ * an index that was dropped is built again.  The command for it follows from the
+ * statement.  It is asked right before the statement runs, so the catalogs tell
+ * what is there already.
  *
  * IDENTIFICATION
  *	  src/online/inverse.c
@@ -17,9 +18,12 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "commands/comment.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "parser/parser.h"
@@ -65,6 +69,77 @@ drop_index(const IndexStmt *stmt)
 					get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "CONCURRENTLY ",
 					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 											   stmt->idxname));
+}
+
+/* Has somebody said how many values to keep of a column of an index? */
+static bool
+has_statistics_target(Oid indexid)
+{
+	HeapTuple	tuple;
+	bool		found = false;
+
+	for (AttrNumber attnum = 1; !found; attnum++)
+	{
+		Datum		target;
+		bool		isnull;
+
+		tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(indexid), Int16GetDatum(attnum));
+		if (!HeapTupleIsValid(tuple))
+			break;
+		target = SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attstattarget, &isnull);
+		found = !isnull && DatumGetInt16(target) >= 0;
+		ReleaseSysCache(tuple);
+	}
+	return found;
+}
+
+/*
+ * Is an index all that its definition says, and no more?
+ */
+static bool
+is_its_definition(Oid indexid)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+	Form_pg_index index;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	result = index->indisvalid && !index->indisclustered && !index->indisreplident &&
+		get_rel_relkind(indexid) == RELKIND_INDEX && !get_rel_relispartition(indexid) &&
+		!OidIsValid(get_index_constraint(indexid)) &&
+		GetComment(indexid, RelationRelationId, 0) == NULL && !has_statistics_target(indexid);
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * Builds an index again that is dropped.
+ */
+static char *
+build_again(const DropStmt *stmt)
+{
+	Oid			indexid;
+	int			guc_level;
+	char	   *definition;
+	char	   *rest;
+
+	if (stmt->removeType != OBJECT_INDEX || stmt->behavior == DROP_CASCADE ||
+		list_length(stmt->objects) != 1)
+		return NULL;
+	indexid = RangeVarGetRelid(makeRangeVarFromNameList((List *) linitial(stmt->objects)),
+							   NoLock, true);
+	if (!OidIsValid(indexid))
+		return pstrdup("");
+	if (!is_its_definition(indexid))
+		return NULL;
+	guc_level = NewGUCNestLevel();
+	pgm_guc_pin_meaning();
+	definition = pg_get_indexdef_string(indexid);
+	AtEOXact_GUC(true, guc_level);
+	rest = strstr(definition, " INDEX ") + strlen(" INDEX ");
+	return psprintf("%.*sCONCURRENTLY %s", (int) (rest - definition), definition, rest);
 }
 
 static bool
@@ -187,6 +262,8 @@ pgm_inverse_of(Node *stmt)
 	{
 		case T_IndexStmt:
 			return drop_index((IndexStmt *) stmt);
+		case T_DropStmt:
+			return build_again((DropStmt *) stmt);
 		case T_AlterTableStmt:
 			return inverse_alter((AlterTableStmt *) stmt);
 		case T_CreateStmt:

@@ -109,8 +109,9 @@ sub stop_in_the_middle
 	{
 		my $naive = differs($node, 'naive', 'online');
 
-		# what is stopped on purpose is done or not
-		push @wrong, $naive if $naive ne '' && ($ended ne 'cancelled' || differs($node, 'fixture', 'online') ne '');
+		# what is stopped on purpose is done or not; what was on its way to go is back
+		push @wrong, differs($node, 'fixture', 'online') if $ended eq 'cancelled' && ($naive ne '' || $name =~ /^drop/);
+		push @wrong, $naive if $ended ne 'cancelled';
 	}
 	return join "\n", grep { $_ ne '' } @wrong;
 }
@@ -119,8 +120,8 @@ foreach my $case (@cases)
 {
 	foreach my $way ('terminated', 'crashed', 'paused', 'cancelled', 'undone')
 	{
-		# nothing undoes what is dropped, or a change of rows
-		next if $way eq 'undone' && $case->[0] !~ /^(create|key)/;
+		# nothing undoes what is detached, or a change of rows
+		next if $way eq 'undone' && $case->[0] !~ /^(create|key|drop)/;
 		next if "$case->[0], $way" !~ /(?:$only)/ || rand 100 >= $share;
 		is(stop_in_the_middle($case, $way), '', "$case->[0]: $way");
 	}

@@ -140,6 +140,51 @@ is($node->safe_psql('postgres', q(SELECT string_agg(oid::regclass::text, ' ' ORD
 	'there.more there.same there.same_idx there.v', 'what it has made goes, and nothing of that name elsewhere');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('there.more') AND attnum > 0 AND NOT attisdropped)), '2', 'nor a column');
 
+# what has no rows of its own comes back: an index that was dropped
+my $index = q(SELECT pg_get_indexdef(oid) || relname FROM pg_class WHERE relname IN ('te', 'te2') ORDER BY relname);
+$node->safe_psql('postgres', q(CREATE UNIQUE INDEX te ON t (lower(b) DESC, a) INCLUDE (n) WITH (fillfactor = 70) WHERE a > 0; CREATE INDEX te2 ON t (n); ANALYZE t));
+my $before = $node->safe_psql('postgres', $index);
+begin('index-back', 'DROP INDEX te, te2; SELECT 1 / 0');
+like(run_ends($node, 'index-back'), qr/^failed: division by zero/, 'index: a run fails');
+is($node->safe_psql('postgres', $index), '', 'index: which has dropped it');
+is(control('rollback', 'index-back'), '00000', 'index: it is undone');
+is(run_ends($node, 'index-back'), 'cancelled', 'index: which is its end');
+is($node->safe_psql('postgres', $index), $before, 'index: it is there again');
+
+# also when it has gone before the run knows, or is built again by half
+foreach my $case ([ 'gone', 'DROP INDEX te' ],
+	[ 'half', q(DROP INDEX te; CREATE INDEX CONCURRENTLY te ON t (b); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'te'::regclass) ])
+{
+	my ($name, $sql) = @$case;
+	my $reader = hold($node, 'SELECT count(*) FROM t');
+
+	begin("index-$name", $name eq 'half' ? 'DROP INDEX te; SELECT 1 / 0' : 'DROP INDEX te');
+	if ($name eq 'gone')
+	{
+		ok(defined poll(sub { try_sql($node, q(SELECT indisvalid FROM pg_index WHERE indexrelid = 'te'::regclass)) eq 'f' }, 20), "index $name: on the way");
+		control('pause', "index-$name");
+		ok(defined poll(sub { my @row = run_row($node, "index-$name"); $row[0] eq 'paused' && $row[4] eq '' }, 20), "index $name: paused");
+		release($reader);
+		$node->safe_psql('postgres', $sql);
+	}
+	else
+	{
+		release($reader);
+		like(run_ends($node, "index-$name"), qr/^failed/, "index $name: a run fails");
+		$node->safe_psql('postgres', $_) foreach split /; /, $sql =~ s/^DROP INDEX te; //r;
+	}
+	is(control('rollback', "index-$name"), '00000', "index $name: it is undone");
+	is(run_ends($node, "index-$name"), 'cancelled', "index $name: which is its end");
+	is($node->safe_psql('postgres', $index), $before, "index $name: it is there again");
+}
+
+# unless it is more than its definition
+$node->safe_psql('postgres', q(COMMENT ON INDEX te2 IS 'told apart'));
+begin('index-more', 'DROP INDEX te2; SELECT 1 / 0');
+like(run_ends($node, 'index-more'), qr/^failed: division by zero/, 'index with a comment: a run fails');
+is(control('rollback', 'index-more'), '55000', 'index with a comment: and is not said to be undone');
+$node->safe_psql('postgres', q(SELECT migrate.resolve('index-more', 'rolled_back', 'by hand')));
+
 # nothing brings back what was there before, so that is said
 my $anew = q(DROP TABLE IF EXISTS old, aside.old; CREATE TABLE old (a int, b int DEFAULT 1, c text); INSERT INTO old VALUES (1, 1, 'x'));
 $node->safe_psql('postgres', 'CREATE SCHEMA aside');
