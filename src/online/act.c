@@ -80,6 +80,19 @@ leave_to_worker(PgmRunner *runner, const char *command)
 }
 
 /*
+ * Have what the step at hand has left taken away.  A partition that is half detached
+ * can only be detached, so that step then comes to its end, though it has failed.
+ */
+static void
+tidy(PgmRunner *runner, Node *stmt, const char *command)
+{
+	if (IsA(stmt, AlterTableStmt))
+		pgm_store_set_step_state(runner->id, runner->step->number, PGM_RUN_STEP_RUNNING);
+	runner->tidies = true;
+	leave_to_worker(runner, command);
+}
+
+/*
  * Wait, and say why.
  */
 void
@@ -168,8 +181,7 @@ act_by_itself(PgmRunner *runner, Node *stmt)
 				pgm_store_finish_step(runner->id, step, 0, 0);
 				return;
 			case PGM_FOUND_REMAINS:
-				runner->tidies = true;
-				leave_to_worker(runner, command);
+				tidy(runner, stmt, command);
 				return;
 			case PGM_FOUND_NOT_DONE:
 				break;
@@ -334,6 +346,7 @@ run_undo(PgmRunner *runner)
 	PgmExecution execution = {0};
 	char	   *command = NULL;
 	const bool	undo = true;
+	ListCell   *lc;
 
 	if (!pgm_classify_transactional(statement->raw->stmt))
 	{
@@ -352,7 +365,13 @@ run_undo(PgmRunner *runner)
 		leave_to_worker(runner, step->undo);
 		return false;
 	}
-	run_statement(runner, script, statement, &execution);
+	foreach(lc, pgm_script_statements(script, PGM_PART_UP))
+	{
+		statement = (PgmStatement *) lfirst(lc);
+		statement->number = step->statement;
+		statement->line = step->line;
+		run_statement(runner, script, statement, &execution);
+	}
 	return true;
 }
 
@@ -391,8 +410,7 @@ undo_begun(PgmRunner *runner, Node *stmt)
 			/* what has failed and is there now is not what failed */
 			return step->state == PGM_RUN_STEP_FAILED || undo_done(runner);
 		case PGM_FOUND_REMAINS:
-			runner->tidies = true;
-			leave_to_worker(runner, command);
+			tidy(runner, stmt, command);
 			return false;
 		case PGM_FOUND_NOT_DONE:
 			break;

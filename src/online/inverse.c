@@ -5,9 +5,9 @@
  *
  * Only for what makes something that was not there, which can be taken away
  * again without loss, and for what takes away something without rows of its own:
- * an index that was dropped is built again.  The command for it follows from the
- * statement.  It is asked right before the statement runs, so the catalogs tell
- * what is there already.
+ * an index that was dropped is built again, a partition that was detached is
+ * attached again.  The command for it follows from the statement.  It is asked
+ * right before the statement runs, so the catalogs tell what is there already.
  *
  * IDENTIFICATION
  *	  src/online/inverse.c
@@ -234,6 +234,8 @@ inverse_alter(const AlterTableStmt *stmt)
 
 	if (stmt->objtype != OBJECT_TABLE || !OidIsValid(relid))
 		return NULL;
+	if (linitial_node(AlterTableCmd, stmt->cmds)->subtype == AT_DetachPartition)
+		return pgm_online_attach_again(stmt);
 	initStringInfo(&buf);
 	foreach(lc, stmt->cmds)
 	{
@@ -250,8 +252,8 @@ inverse_alter(const AlterTableStmt *stmt)
 }
 
 /*
- * The command that undoes a statement that is about to run: "" if nothing has to
- * be done, NULL if there is none.
+ * The command that undoes a statement that is about to run, or several that can run
+ * in a transaction: "" if nothing has to be done, NULL if there is none.
  */
 char *
 pgm_inverse_of(Node *stmt)

@@ -12,7 +12,8 @@
  * The indexes and foreign keys of the parent come before too; see online_adopt.c.
  *
  * Detached concurrently, a partition keeps its bounds as a constraint, which goes
- * then too, since it would not be there otherwise.
+ * then too, since it would not be there otherwise.  As long as it is there, the
+ * partition can be attached again without reading it.
  *
  * IDENTIFICATION
  *	  src/plan/online_attach.c
@@ -21,6 +22,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -33,13 +35,16 @@
 #include "parser/parse_utilcmd.h"
 #include "partitioning/partbounds.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/relation.h"
 #include "base/subxact.h"
 #include "plan/online.h"
@@ -224,6 +229,72 @@ detach(Partitioning *p, const PgmPieces *pieces)
 	kept = pgm_online_choose_name(&p->names, p->partition, p->column, "check",
 								  PGM_NAMED_CONSTRAINT);
 	drop_proof(p, p->partition, kept, "IF EXISTS ");
+	/* without it there is no way back that reads nothing */
+	((PgmPlanStep *) llast(p->steps))->kept = true;
+}
+
+/*
+ * The bounds of a partition, as they stand in a statement.
+ */
+static char *
+bound_text(Oid partition)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition));
+	Datum		value;
+	bool		isnull;
+	char	   *result = NULL;
+	int			guc_level;
+	const bool	force_prefix = false;
+	const bool	show_implicit = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	value = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &isnull);
+	if (!isnull)
+	{
+		guc_level = NewGUCNestLevel();
+		pgm_guc_pin_meaning();
+		result = deparse_expression(stringToNode(TextDatumGetCString(value)), NIL, force_prefix,
+									show_implicit);
+		AtEOXact_GUC(true, guc_level);
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * The commands that attach a partition again which a statement is about to detach
+ * concurrently, and drop what that leaves behind; NULL if that is not known.
+ */
+char *
+pgm_online_attach_again(const AlterTableStmt *stmt)
+{
+	const AlterTableCmd *cmd = linitial_node(AlterTableCmd, stmt->cmds);
+	Partitioning p = {.cmd = (PartitionCmd *) cmd->def,.parent = pgm_online_table(stmt->relation)};
+	const bool	keep = false;
+	ErrorData  *error;
+	char	   *bound;
+	char	   *attach;
+
+	p.partition = pgm_online_table(p.cmd->name);
+	if (!p.cmd->concurrent || !OidIsValid(p.parent) || !OidIsValid(p.partition) ||
+		!pgm_relation_is_owned(p.parent, GetUserId()) ||
+		!pgm_relation_is_owned(p.partition, GetUserId()) ||
+		(bound = bound_text(p.partition)) == NULL)
+		return NULL;
+	error = pgm_subxact_run(ask_about_detach, &p, keep);
+	if (error != NULL && pgm_subxact_must_stop(error))
+		ReThrowError(error);
+	if (error != NULL)
+		return NULL;
+	attach = psprintf("ALTER TABLE %s ATTACH PARTITION %s %s", pgm_relation_name(p.parent),
+					  pgm_relation_name(p.partition), bound);
+	if (p.bound == NULL)
+		return attach;
+	return psprintf("%s; ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", attach,
+					pgm_relation_name(p.partition),
+					quote_identifier(pgm_online_choose_name(&p.names, p.partition, p.column, "check",
+															PGM_NAMED_CONSTRAINT)));
 }
 
 /*

@@ -182,6 +182,9 @@ typedef struct PgmTogether
 /* together.c */
 extern const PgmTogether *pgm_plan_together(const PgmScript *script);
 
+/* online_attach.c */
+extern char *pgm_online_attach_again(const AlterTableStmt *stmt);
+
 /* online.c */
 extern const char *pgm_online_hold_name(PgmHold hold);
 extern List *pgm_online_plan(const PgmScript *script, bool trusted);

@@ -185,6 +185,37 @@ like(run_ends($node, 'index-more'), qr/^failed: division by zero/, 'index with a
 is(control('rollback', 'index-more'), '55000', 'index with a comment: and is not said to be undone');
 $node->safe_psql('postgres', q(SELECT migrate.resolve('index-more', 'rolled_back', 'by hand')));
 
+# a partition that was detached, as long as nothing has to be read for it
+$node->safe_psql('postgres', q(CREATE TABLE log (at date, n int DEFAULT 1, CHECK (n > 0)) PARTITION BY RANGE (at); CREATE INDEX log_at ON log (at);
+	CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+	CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM ('2024-02-01') TO (MAXVALUE); INSERT INTO log VALUES ('2024-01-05')));
+my $parts = q(SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), (SELECT string_agg(conname || conislocal || coninhcount, ' ' ORDER BY conname) FROM pg_constraint WHERE conrelid = c.oid),
+		(SELECT string_agg(attname || attislocal || attinhcount, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0),
+		(SELECT string_agg(inhparent::regclass::text, ' ') FROM pg_index JOIN pg_inherits ON inhrelid = indexrelid WHERE indrelid = c.oid)
+	FROM pg_class c WHERE relname ~ '^log_[12]$' ORDER BY 1);
+$before = $node->safe_psql('postgres', $parts);
+begin('part-back', 'ALTER TABLE log DETACH PARTITION log_1 CONCURRENTLY; SELECT 1 / 0');
+like(run_ends($node, 'part-back'), qr/^failed: division by zero/, 'partition: a run fails');
+is(control('rollback', 'part-back'), '00000', 'partition: it is undone');
+is(run_ends($node, 'part-back'), 'cancelled', 'partition: which is its end');
+is($node->safe_psql('postgres', $parts), $before, 'partition: it is as it was');
+foreach my $script ('ALTER TABLE log DETACH PARTITION log_1 CONCURRENTLY', 'ALTER TABLE log DETACH PARTITION log_2')
+{
+	my $name = lc $script =~ s/\W+/-/gr;
+	my $reader = hold($node, 'SELECT count(*) FROM log');
+
+	begin($name, $script);
+	ok(defined poll(sub { try_sql($node, 'SELECT count(*) FROM pg_inherits WHERE inhdetachpending') eq '1' }, 20), "$script: on the way");
+	is(control('cancel', $name), '00000', "$script: cancelled");
+	release($reader);
+	is(run_ends($node, $name, 'postgres', 20), 'cancelled', "$script: which is its end");
+	is($node->safe_psql('postgres', $parts), $before, "$script: the partition is as it was");
+}
+begin('part-lost', 'ALTER TABLE log DETACH PARTITION log_1; SELECT 1 / 0');
+like(run_ends($node, 'part-lost'), qr/^failed: division by zero/, 'partition without a check: a run fails');
+is(control('rollback', 'part-lost'), '55000', 'partition without a check: and is not said to be undone');
+$node->safe_psql('postgres', q(SELECT migrate.resolve('part-lost', 'rolled_back', 'by hand')));
+
 # nothing brings back what was there before, so that is said
 my $anew = q(DROP TABLE IF EXISTS old, aside.old; CREATE TABLE old (a int, b int DEFAULT 1, c text); INSERT INTO old VALUES (1, 1, 'x'));
 $node->safe_psql('postgres', 'CREATE SCHEMA aside');
