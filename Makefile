@@ -271,7 +271,8 @@ ISOLATION = \
 	backfill_notify \
 	backfill_rows \
 	backfill_sessions \
-	backfill_snapshot
+	backfill_snapshot \
+	size_drop
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation
 
 TAP_TESTS = 1

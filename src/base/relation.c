@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * relation.c
- *	  What a relation is called, and whose it is.
+ *	  What a relation is called, whose it is, and how large.
  *
  * IDENTIFICATION
  *	  src/base/relation.c
@@ -51,22 +51,69 @@ pgm_relation_owner(Oid relid)
 }
 
 /*
+ * The size of one relation, without its indexes.  The server has to open it for
+ * that, so it may be gone by then.
+ */
+static int64
+size_of(Oid relid)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum		size;
+
+	if (!RELKIND_HAS_STORAGE(get_rel_relkind(relid)))
+		return 0;
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = ObjectIdGetDatum(relid);
+	fcinfo->args[0].isnull = false;
+	size = pg_table_size(fcinfo);
+	return fcinfo->isnull ? 0 : DatumGetInt64(size);
+}
+
+/*
+ * A relation and all below it, not locked: what find_all_inheritors() returns, but
+ * that throws for one that is gone.
+ */
+static List *
+tree_of(Oid relid)
+{
+	List	   *relids = list_make1_oid(relid);
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		/* the list grows in its place */
+		if (get_rel_relkind(lfirst_oid(lc)) != '\0')
+			relids = list_concat(relids, find_inheritance_children(lfirst_oid(lc), NoLock));
+	}
+	list_sort(relids, list_oid_cmp);
+	list_deduplicate_oid(relids);
+	return relids;
+}
+
+/*
+ * Bytes of a relation without its indexes; "whole": with all below it.  What is
+ * dropped meanwhile counts as nothing.
+ */
+int64
+pgm_relation_size(Oid relid, bool whole)
+{
+	int64		size = 0;
+	ListCell   *lc;
+
+	foreach(lc, whole ? tree_of(relid) : list_make1_oid(relid))
+		size += size_of(lfirst_oid(lc));
+	return size;
+}
+
+/*
  * Is a table, with all below it, so large that what reads it would hold others up?
  * InvalidOid is not.
  */
 bool
 pgm_relation_is_large(Oid relid)
 {
-	int64		size = 0;
-	ListCell   *lc;
+	const bool	whole = true;
 
-	if (!OidIsValid(relid))
-		return false;
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		if (RELKIND_HAS_STORAGE(get_rel_relkind(lfirst_oid(lc))))
-			size += DatumGetInt64(DirectFunctionCall1(pg_table_size,
-													  ObjectIdGetDatum(lfirst_oid(lc))));
-	}
-	return size >= (int64) pgm_online_threshold * 1024;
+	return OidIsValid(relid) &&
+		pgm_relation_size(relid, whole) >= (int64) pgm_online_threshold * 1024;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * relation.h
- *	  What a relation is called, and whose it is.
+ *	  What a relation is called, whose it is, and how large.
  *
  * IDENTIFICATION
  *	  src/base/relation.h
@@ -15,6 +15,7 @@ extern Oid	pgm_relation_filled;
 
 extern char *pgm_relation_name(Oid relid);
 extern Oid	pgm_relation_owner(Oid relid);
+extern int64 pgm_relation_size(Oid relid, bool whole);
 extern bool pgm_relation_is_large(Oid relid);
 
 #endif							/* PGM_RELATION_H */

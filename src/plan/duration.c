@@ -20,11 +20,9 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
+#include "base/relation.h"
 #include "plan/plan.h"
 #include "store/online.h"
 
@@ -56,20 +54,6 @@ pgm_plan_hold(const PgmPlanLine *line)
 	return PGM_HOLD_BRIEF;
 }
 
-/* The size of one relation, without its indexes; 0 if it is gone. */
-static int64
-size_of(Oid relid)
-{
-	LOCAL_FCINFO(fcinfo, 1);
-	Datum		size;
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = ObjectIdGetDatum(relid);
-	fcinfo->args[0].isnull = false;
-	size = pg_table_size(fcinfo);
-	return fcinfo->isnull ? 0 : DatumGetInt64(size);
-}
-
 /*
  * Bytes of a relation that are read or written while locks are held for "hold"; 0
  * where that is no matter of size.  "whole": with its partitions, which have no
@@ -78,16 +62,9 @@ size_of(Oid relid)
 int64
 pgm_plan_bytes(Oid relid, PgmHold hold, bool whole)
 {
-	int64		bytes = 0;
-	ListCell   *lc;
-
 	if (hold < PGM_HOLD_SCAN || !OidIsValid(relid))
 		return 0;
-	if (!whole || get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
-		return size_of(relid);
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		bytes += size_of(lfirst_oid(lc));
-	return bytes;
+	return pgm_relation_size(relid, whole && get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE);
 }
 
 /*
