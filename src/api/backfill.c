@@ -24,8 +24,6 @@
 #include "base/args.h"
 #include "base/compat.h"
 #include "base/extension.h"
-#include "base/guc.h"
-#include "base/worker.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_backfill);
 
@@ -78,7 +76,6 @@ pgmigrate_backfill(PG_FUNCTION_ARGS)
 	PgmRoleScope scope;
 	List	   *leaves;
 	const bool	missing_ok = false;
-	bool		pinned;
 
 	pgm_args_check_count(fcinfo, ARG_COUNT);
 	PreventCommandIfReadOnly("migrate.backfill()");
@@ -96,8 +93,6 @@ pgmigrate_backfill(PG_FUNCTION_ARGS)
 	(void) pgm_job_create(job, leaves);
 	pgm_submit_leave_role(&scope);
 
-	pinned = pgm_job_is_pinned(job);
-	for (int i = 0; i < (job->lanes > 0 ? job->lanes : pgm_backfill_lanes); i++)
-		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
+	pgm_job_start_lanes(job);
 	PG_RETURN_INT64(job->id);
 }

@@ -27,7 +27,6 @@
 #include "backfill/backfill.h"
 #include "base/args.h"
 #include "base/extension.h"
-#include "base/guc.h"
 #include "base/hold.h"
 #include "base/worker.h"
 
@@ -62,20 +61,6 @@ report_state(const PgmJob *job, const char *what, const char *hint)
 			 errmsg("cannot %s backfill \"%s\", which is %s", what, job->name,
 					pgm_job_state_name(job->state)),
 			 hint != NULL ? errhint("%s", hint) : 0));
-}
-
-/*
- * A worker for each lane, also for those that somebody works on: who does may
- * have seen the job's last state and be about to end.  One too many ends by itself.
- */
-static void
-start_workers(const PgmJob *job)
-{
-	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
-	bool		pinned = pgm_job_is_pinned(job);
-
-	for (int i = 0; i < lanes; i++)
-		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
 }
 
 /*
@@ -167,7 +152,7 @@ pgmigrate_resume(PG_FUNCTION_ARGS)
 		pgm_store_clear_crashes(job->id, -1);
 		pgm_store_set_job_state(job->id, PGM_JOB_QUEUED, "");
 	}
-	start_workers(job);
+	pgm_job_start_lanes(job);
 	PG_RETURN_TEXT_P(cstring_to_text("resumed"));
 }
 
@@ -215,7 +200,7 @@ pgmigrate_retry(PG_FUNCTION_ARGS)
 	bring_here(job);
 	if (!pgm_job_reopen(job))
 		report_state(job, "retry", "By key it goes through the table once, and no rows were put aside.");
-	start_workers(job);
+	pgm_job_start_lanes(job);
 	PG_RETURN_TEXT_P(cstring_to_text("queued"));
 }
 
@@ -246,6 +231,6 @@ pgmigrate_alter_backfill(PG_FUNCTION_ARGS)
 	pgm_store_set_limits(job);
 	pgm_worker_wake_at_commit(job->id);
 	if (job->state == PGM_JOB_QUEUED || job->state == PGM_JOB_RUNNING)
-		start_workers(job);
+		pgm_job_start_lanes(job);
 	PG_RETURN_VOID();
 }

@@ -32,7 +32,6 @@
 #include "base/guc.h"
 #include "base/lock.h"
 #include "base/relation.h"
-#include "base/worker.h"
 #include "sync/table.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_carry);
@@ -124,7 +123,6 @@ submit_copy(FunctionCallInfo fcinfo, const PgmTablePair *pair)
 	const int	no_argument = -1;
 	const bool	missing_ok = false;
 	PgmRoleScope scope;
-	bool		pinned;
 
 	job->is_copy = true;
 	job->by_key = true;
@@ -133,9 +131,7 @@ submit_copy(FunctionCallInfo fcinfo, const PgmTablePair *pair)
 	job->assign = pgm_table_copy_sql(pair);
 	job->key_columns = pair->key;
 	job->strategy_reason = "rows are copied in the order of their key";
-	job->lanes = job->batch_rows = job->batch_ms = job->duty = PGM_LIMIT_UNSET;
-	job->max_bad_rows = job->max_wal_rate = PGM_LIMIT_UNSET;
-	job->max_lag = PGM_LIMIT_UNSET;
+	pgm_limits_unset(job);
 	job->settings = pgm_guc_save_meaning();
 	job->name = job_name(pair->relid, pair->new_relid);
 	job->run_as_oid = pgm_submit_choose_role(fcinfo, no_argument, pair->relid);
@@ -151,9 +147,7 @@ submit_copy(FunctionCallInfo fcinfo, const PgmTablePair *pair)
 	PopActiveSnapshot();
 	pgm_submit_leave_role(&scope);
 
-	pinned = pgm_job_is_pinned(job);
-	for (int i = 0; i < pgm_backfill_lanes; i++)
-		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
+	pgm_job_start_lanes(job);
 	return job->id;
 }
 

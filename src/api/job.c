@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * job.c
- *	  Which backfill is meant, and who may run its batches.
+ *	  Which backfill is meant, who may run its batches, and its workers.
  *
  * IDENTIFICATION
  *	  src/api/job.c
@@ -18,6 +18,7 @@
 
 #include "api/limits.h"
 #include "base/args.h"
+#include "base/guc.h"
 #include "base/rights.h"
 #include "base/worker.h"
 #include "store/store.h"
@@ -129,6 +130,21 @@ pgm_job_is_pinned(const PgmJob *job)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role \"%s\" does not exist any more", job->run_as)));
 	return pinned;
+}
+
+/*
+ * Start a worker for each lane at commit, also for those that somebody works on:
+ * who does may have seen the job's last state and be about to end.  One too many
+ * ends by itself.
+ */
+void
+pgm_job_start_lanes(const PgmJob *job)
+{
+	int			lanes = job->lanes > 0 ? job->lanes : pgm_backfill_lanes;
+	bool		pinned = pgm_job_is_pinned(job);
+
+	for (int i = 0; i < lanes; i++)
+		pgm_worker_start_at_commit(job->id, job->run_as_oid, pinned);
 }
 
 /*

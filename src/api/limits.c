@@ -117,6 +117,17 @@ pgm_limits_read(FunctionCallInfo fcinfo, int first, PgmJob *job)
 		job->vacuum_analyze = PG_GETARG_BOOL(first + ARG_VACUUM_ANALYZE);
 }
 
+/*
+ * Leave all limits of a job that is new to the settings.
+ */
+void
+pgm_limits_unset(PgmJob *job)
+{
+	job->lanes = job->batch_rows = job->batch_ms = job->duty = PGM_LIMIT_UNSET;
+	job->max_bad_rows = job->max_wal_rate = PGM_LIMIT_UNSET;
+	job->max_lag = PGM_LIMIT_UNSET;
+}
+
 static bool
 reset_limit(const char *name, PgmJob *job)
 {

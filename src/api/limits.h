@@ -25,6 +25,7 @@ typedef struct PgmRoleScope
 
 /* limits.c */
 extern void pgm_limits_read(FunctionCallInfo fcinfo, int first, PgmJob *job);
+extern void pgm_limits_unset(PgmJob *job);
 extern void pgm_limits_reset(List *names, PgmJob *job);
 
 /* job.c */
@@ -34,6 +35,7 @@ extern bool pgm_job_is_here(const PgmJob *job);
 extern void pgm_job_check_here(const PgmJob *job);
 extern void pgm_job_check_runner(const PgmJob *job);
 extern bool pgm_job_is_pinned(const PgmJob *job);
+extern void pgm_job_start_lanes(const PgmJob *job);
 extern void pgm_job_check_nonatomic(FunctionCallInfo fcinfo, const char *name);
 
 #endif							/* PGM_LIMITS_H */

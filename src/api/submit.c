@@ -27,9 +27,9 @@
 #include "base/relation.h"
 
 /*
- * The role to run as: the one that argument "run_as" names (if it is not -1), if the caller has its rights, else
- * the caller; but for a superuser the owner of the table, whose triggers and
- * functions a backfill runs.
+ * The role to run as: the one that argument "run_as" names, if it is not -1 and the
+ * caller has its rights, else the caller; but for a superuser the owner of the
+ * table, whose triggers and functions a backfill runs.
  */
 Oid
 pgm_submit_choose_role(FunctionCallInfo fcinfo, int run_as, Oid relid)
@@ -143,9 +143,7 @@ pgm_submit_read(FunctionCallInfo fcinfo, int target, int assign, int filter, int
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"assign\" must not be null"),
 				 errhint("Use \"delete => true\" to delete rows.")));
-	job->lanes = job->batch_rows = job->batch_ms = job->duty = PGM_LIMIT_UNSET;
-	job->max_bad_rows = job->max_wal_rate = PGM_LIMIT_UNSET;
-	job->max_lag = PGM_LIMIT_UNSET;
+	pgm_limits_unset(job);
 
 	LockRelationOid(job->relid, AccessShareLock);
 	pgm_target_check(job->relid);
