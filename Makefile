@@ -155,6 +155,7 @@ OBJS = \
 	src/api/estimate.o \
 	src/api/expand.o \
 	src/api/expand_table.o \
+	src/api/expansion.o \
 	src/api/finish.o \
 	src/api/grants.o \
 	src/api/guard.o \
@@ -173,6 +174,7 @@ OBJS = \
 	src/api/sync.o \
 	src/api/undo.o \
 	src/api/verify.o \
+	src/api/verify_expansion.o \
 	src/api/version.o \
 	src/api/wait.o \
 	src/pgmigrate.o

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * contract_table.c
- *	  migrate.contract(), abandon() and verify_expansion() of a whole table
+ *	  migrate.contract() and abandon() of a whole table
  *
  * As in contract.c, all that takes time is done before the lock: the rows are
  * compared while writes are carried over.  What hangs on the old table is looked
@@ -16,8 +16,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "executor/spi.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -25,36 +23,25 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "api/expansion.h"
 #include "base/args.h"
 #include "base/compat.h"
 #include "base/extension.h"
 #include "base/lock.h"
 #include "base/relation.h"
-#include "store/backfill.h"
 #include "swap/table.h"
 #include "sync/table.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_contract_table);
 PG_FUNCTION_INFO_V1(pgmigrate_abandon_table);
-PG_FUNCTION_INFO_V1(pgmigrate_verify_table);
 
 /* So many rows that differ are named in an error. */
 #define SHOW_ROWS	5
 
-/* The job that copies the rows of a pair and has not ended well, or NULL. */
-static PgmJob *
-open_fill(const PgmTablePair *pair)
-{
-	const bool	for_update = false;
-	PgmJob	   *job = pair->job == 0 ? NULL : pgm_store_fetch_job(pair->job, for_update);
-
-	return job == NULL || job->state == PGM_JOB_DONE ? NULL : job;
-}
-
 static void
 check_filled(Oid relid, const PgmTablePair *pair)
 {
-	PgmJob	   *job = open_fill(pair);
+	PgmJob	   *job = pgm_expansion_open_job(pair->job);
 
 	if (job == NULL)
 		return;
@@ -173,8 +160,7 @@ pgmigrate_contract_table(PG_FUNCTION_ARGS)
 
 	pgm_args_check_count(fcinfo, 3);
 	PreventCommandIfReadOnly("migrate.contract()");
-	pgm_args_not_null(fcinfo, 0, "relation");
-	relid = PG_GETARG_OID(0);
+	relid = pgm_args_relation(fcinfo, 0, "relation");
 	force = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	pgm_extension_require();
 
@@ -206,72 +192,17 @@ Datum
 pgmigrate_abandon_table(PG_FUNCTION_ARGS)
 {
 	PgmTablePair *pair;
-	PgmJob	   *job;
 	Oid			relid;
-	const bool	read_only = false;
 
 	pgm_args_check_count(fcinfo, 1);
 	PreventCommandIfReadOnly("migrate.abandon()");
-	pgm_args_not_null(fcinfo, 0, "relation");
-	relid = PG_GETARG_OID(0);
+	relid = pgm_args_relation(fcinfo, 0, "relation");
 	pgm_extension_require();
 
 	pair = pgm_table_find(relid);
 	/* the table before the job, as a batch takes them */
 	pgm_lock_tree(relid, AccessExclusiveLock);
-	job = open_fill(pair);
-	if (job != NULL && job->state != PGM_JOB_CANCELLED)
-	{
-		char	   *command = psprintf("SELECT migrate.cancel(" INT64_FORMAT "::pg_catalog.int8)",
-									   job->id);
-
-		SPI_connect();
-		if (SPI_execute(command, read_only, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not cancel backfill \"%s\"", job->name);
-		SPI_finish();
-	}
+	pgm_expansion_cancel_job(pair->job);
 	pgm_table_end(relid, pair);
 	PG_RETURN_VOID();
-}
-
-static void
-put_value(Datum *values, bool *nulls, int i, const char *value)
-{
-	nulls[i] = value == NULL;
-	values[i] = value == NULL ? (Datum) 0 : CStringGetTextDatum(value);
-}
-
-/*
- * migrate.verify_expansion(relation regclass, max_rows integer)
- */
-Datum
-pgmigrate_verify_table(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	PgmTablePair *pair;
-	Oid			relid;
-	ListCell   *lc;
-
-	pgm_args_check_count(fcinfo, 2);
-	pgm_args_not_null(fcinfo, 0, "relation");
-	pgm_args_not_null(fcinfo, 1, "max_rows");
-	relid = PG_GETARG_OID(0);
-	if (PG_GETARG_INT32(1) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"max_rows\" must be positive")));
-	InitMaterializedSRF(fcinfo, 0);
-	pair = pgm_table_find(relid);
-	foreach(lc, pgm_table_differences(pair, relid, PG_GETARG_INT32(1)))
-	{
-		PgmTableDifference *difference = (PgmTableDifference *) lfirst(lc);
-		Datum		values[3];
-		bool		nulls[3];
-
-		put_value(values, nulls, 0, difference->key);
-		put_value(values, nulls, 1, difference->old_row);
-		put_value(values, nulls, 2, difference->new_row);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
-	return (Datum) 0;
 }

@@ -21,18 +21,16 @@
 #include "miscadmin.h"
 #include "parser/parse_type.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
+#include "api/expansion.h"
 #include "base/args.h"
 #include "base/compat.h"
 #include "base/extension.h"
 #include "base/lock.h"
 #include "base/relation.h"
-#include "store/backfill.h"
-#include "sync/sync.h"
 #include "sync/version.h"
 
 PG_FUNCTION_INFO_V1(pgmigrate_expand_column);
@@ -51,30 +49,6 @@ typedef struct Expansion
 	const char *old;			/* column that it takes the place of, or NULL */
 	const char *becomes;		/* name in the end, if another one, or NULL */
 } Expansion;
-
-/* The table that argument 0 names, which the caller has to own. */
-static Oid
-table_argument(FunctionCallInfo fcinfo)
-{
-	Oid			relid;
-
-	pgm_args_not_null(fcinfo, 0, "relation");
-	relid = PG_GETARG_OID(0);
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!pgm_relation_is_owned(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-	return relid;
-}
-
-static const char *
-name_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	pgm_args_not_null(fcinfo, n, name);
-	return pstrdup(NameStr(*PG_GETARG_NAME(n)));
-}
 
 /* The type that an argument names, as it stands in a statement. */
 static const char *
@@ -142,20 +116,6 @@ add_column(const Expansion *expansion)
 }
 
 /*
- * A name for the backfill that none has had.
- */
-static char *
-job_name(const Expansion *expansion)
-{
-	char	   *base = psprintf("%s.%s", get_rel_name(expansion->relid), expansion->column);
-	char	   *name = base;
-
-	for (int i = 2; pgm_store_find_job(name) != 0; i++)
-		name = psprintf("%s (%d)", base, i);
-	return name;
-}
-
-/*
  * Submit the backfill of the new column, as migrate.backfill() does for the caller.
  * Rows that have a value were written since, or are in step.
  */
@@ -164,6 +124,7 @@ submit_fill(const Expansion *expansion, const char *up)
 {
 	Oid			types[] = {REGCLASSOID, TEXTOID, TEXTOID, TEXTOID};
 	const char *column = quote_identifier(expansion->column);
+	char	   *name = psprintf("%s.%s", get_rel_name(expansion->relid), expansion->column);
 	Datum		values[4];
 	const bool	read_only = false;
 	bool		isnull;
@@ -172,7 +133,7 @@ submit_fill(const Expansion *expansion, const char *up)
 	values[0] = ObjectIdGetDatum(expansion->relid);
 	values[1] = CStringGetTextDatum(psprintf("%s = %s", column, up));
 	values[2] = CStringGetTextDatum(psprintf("%s IS NULL", column));
-	values[3] = CStringGetTextDatum(job_name(expansion));
+	values[3] = CStringGetTextDatum(pgm_expansion_job_name(name));
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT migrate.backfill(target => $1, assign => $2, filter => $3,"
 							  " name => $4)", lengthof(types), types, values, NULL,
@@ -215,8 +176,8 @@ pgmigrate_expand_column(PG_FUNCTION_ARGS)
 
 	pgm_args_check_count(fcinfo, 6);
 	PreventCommandIfReadOnly("migrate.expand_column()");
-	expansion.relid = table_argument(fcinfo);
-	expansion.column = name_argument(fcinfo, 1, "new_column");
+	expansion.relid = pgm_expansion_table_argument(fcinfo, 0, "relation");
+	expansion.column = pgm_args_name(fcinfo, 1, "new_column");
 	expansion.type = type_argument(fcinfo, 2);
 	expansion.up = pgm_args_text(fcinfo, 3, "up");
 	expansion.down = pgm_args_optional_text(fcinfo, 4, "down");
@@ -236,9 +197,9 @@ pgmigrate_expand_rename(PG_FUNCTION_ARGS)
 
 	pgm_args_check_count(fcinfo, 3);
 	PreventCommandIfReadOnly("migrate.expand_rename()");
-	expansion.relid = table_argument(fcinfo);
-	old = name_argument(fcinfo, 1, "old_column");
-	expansion.column = name_argument(fcinfo, 2, "new_column");
+	expansion.relid = pgm_expansion_table_argument(fcinfo, 0, "relation");
+	old = pgm_args_name(fcinfo, 1, "old_column");
+	expansion.column = pgm_args_name(fcinfo, 2, "new_column");
 	expansion.type = type_of(expansion.relid, old, with_collation);
 	expansion.old = old;
 	expansion.source = list_make1(unconstify(char *, old));
@@ -261,13 +222,13 @@ pgmigrate_expand_type(PG_FUNCTION_ARGS)
 
 	pgm_args_check_count(fcinfo, 6);
 	PreventCommandIfReadOnly("migrate.expand_type()");
-	expansion.relid = table_argument(fcinfo);
-	old = name_argument(fcinfo, 1, "column_name");
+	expansion.relid = pgm_expansion_table_argument(fcinfo, 0, "relation");
+	old = pgm_args_name(fcinfo, 1, "column_name");
 	expansion.type = type_argument(fcinfo, 2);
 	expansion.up = pgm_args_optional_text(fcinfo, 3, "up");
 	expansion.down = pgm_args_optional_text(fcinfo, 4, "down");
 	expansion.column = PG_ARGISNULL(5) ? makeObjectName(old, "new", NULL) :
-		name_argument(fcinfo, 5, "new_column");
+		pgm_args_name(fcinfo, 5, "new_column");
 	expansion.old = expansion.becomes = old;
 	old_type = type_of(expansion.relid, old, with_collation);
 	expansion.source = list_make1(unconstify(char *, old));

@@ -19,11 +19,11 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "api/expansion.h"
 #include "api/submit.h"
 #include "backfill/backfill.h"
 #include "base/args.h"
@@ -44,23 +44,6 @@ Datum
 pgmigrate_carry(PG_FUNCTION_ARGS)
 {
 	return pgm_table_fire(fcinfo);
-}
-
-/* A table that an argument names, which the caller has to own. */
-static Oid
-table_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	Oid			relid;
-
-	pgm_args_not_null(fcinfo, n, name);
-	relid = PG_GETARG_OID(n);
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!pgm_relation_is_owned(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-	return relid;
 }
 
 /*
@@ -99,20 +82,6 @@ carried_argument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * A name for the backfill that none has had.
- */
-static char *
-job_name(Oid relid, Oid new_relid)
-{
-	char	   *base = psprintf("%s>%s", get_rel_name(relid), get_rel_name(new_relid));
-	char	   *name = base;
-
-	for (int i = 2; pgm_store_find_job(name) != 0; i++)
-		name = psprintf("%s (%d)", base, i);
-	return name;
-}
-
-/*
  * Submit the backfill that copies the rows, as migrate.backfill() does for the
  * caller.  Returns its number.
  */
@@ -133,7 +102,8 @@ submit_copy(FunctionCallInfo fcinfo, const PgmTablePair *pair)
 	job->strategy_reason = "rows are copied in the order of their key";
 	pgm_limits_unset(job);
 	job->settings = pgm_guc_save_meaning();
-	job->name = job_name(pair->relid, pair->new_relid);
+	job->name = pgm_expansion_job_name(psprintf("%s>%s", get_rel_name(pair->relid),
+												get_rel_name(pair->new_relid)));
 	job->run_as_oid = pgm_submit_choose_role(fcinfo, no_argument, pair->relid);
 	job->run_as = GetUserNameFromId(job->run_as_oid, missing_ok);
 	job->submitter = pgm_rights_current_author();
@@ -165,8 +135,8 @@ pgmigrate_expand_table(PG_FUNCTION_ARGS)
 
 	pgm_args_check_count(fcinfo, 3);
 	PreventCommandIfReadOnly("migrate.expand_table()");
-	relid = table_argument(fcinfo, 0, "relation");
-	new_relid = table_argument(fcinfo, 1, "new_relation");
+	relid = pgm_expansion_table_argument(fcinfo, 0, "relation");
+	new_relid = pgm_expansion_table_argument(fcinfo, 1, "new_relation");
 	carried = carried_argument(fcinfo, 2);
 	pgm_extension_require();
 	pgm_lock_trees(list_make2_oid(relid, new_relid), ShareRowExclusiveLock);

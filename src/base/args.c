@@ -44,6 +44,26 @@ pgm_args_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 }
 
 /*
+ * A regclass argument that must be there; there may be no relation of that OID.
+ */
+Oid
+pgm_args_relation(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	pgm_args_not_null(fcinfo, n, name);
+	return PG_GETARG_OID(n);
+}
+
+/*
+ * A name argument that must be there, as a C string.
+ */
+char *
+pgm_args_name(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	pgm_args_not_null(fcinfo, n, name);
+	return pstrdup(NameStr(*PG_GETARG_NAME(n)));
+}
+
+/*
  * A text argument that must be there, as a C string.
  */
 char *

@@ -16,6 +16,8 @@
 
 extern void pgm_args_check_count(FunctionCallInfo fcinfo, int expected);
 extern void pgm_args_not_null(FunctionCallInfo fcinfo, int n, const char *name);
+extern Oid	pgm_args_relation(FunctionCallInfo fcinfo, int n, const char *name);
+extern char *pgm_args_name(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *pgm_args_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *pgm_args_optional_text(FunctionCallInfo fcinfo, int n, const char *name);
 
