@@ -157,19 +157,52 @@ can_be_made_at_once(const PgmContraction *contraction, List *missing)
 }
 
 /*
- * Nothing that the column has is to be gone without a word.
+ * Nothing that the column has is to be gone without a word: throw if something is
+ * missing.
  */
 static void
-check_missing(PgmContraction *contraction, bool locked)
+check_none_missing(const PgmContraction *contraction, List *missing)
+{
+	char	   *commands = list_missing(missing, true);
+
+	if (missing == NIL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot drop column \"%s\" of table \"%s\"", contraction->column,
+					get_rel_name(contraction->relid)),
+			 errdetail_internal("%s", describe_missing(contraction, missing)),
+			 commands[0] == '\0' ?
+			 errhint("Drop them from the old column first; with \"force => true\" they are lost.") :
+			 errhint("Make them first, as a migration does without holding anybody up, or drop those of the old column; with \"force => true\" they are lost.%s",
+					 commands)));
+}
+
+/*
+ * Before the lock, throw if something is missing that is not to be made under it.
+ */
+static void
+check_missing(PgmContraction *contraction)
 {
 	List	   *missing = pgm_swap_find_missing(contraction);
-	char	   *commands = list_missing(missing, true);
-	bool		can_wait = can_be_made_at_once(contraction, missing);
-	Relation	rel;
-	PgmSyncScope scope;
-	const bool	new_level = true;
 
-	if (can_wait && locked && missing != NIL)
+	if (!can_be_made_at_once(contraction, missing))
+		check_none_missing(contraction, missing);
+}
+
+/*
+ * Under the lock, make what is missing, as the owner of the table; throws if
+ * something still is then.
+ */
+static void
+make_missing(PgmContraction *contraction)
+{
+	List	   *missing = pgm_swap_find_missing(contraction);
+	const bool	new_level = true;
+	PgmSyncScope scope;
+	Relation	rel;
+
+	if (missing != NIL && can_be_made_at_once(contraction, missing))
 	{
 		rel = table_open(contraction->relid, NoLock);
 		pgm_sync_enter_owner(rel, new_level, &scope);
@@ -179,18 +212,7 @@ check_missing(PgmContraction *contraction, bool locked)
 		pgm_sync_leave_owner(&scope);
 		missing = pgm_swap_find_missing(contraction);
 	}
-	else if (can_wait)
-		return;
-	if (missing != NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot drop column \"%s\" of table \"%s\"", contraction->column,
-						get_rel_name(contraction->relid)),
-				 errdetail_internal("%s", describe_missing(contraction, missing)),
-				 commands[0] == '\0' ?
-				 errhint("Drop them from the old column first; with \"force => true\" they are lost.") :
-				 errhint("Make them first, as a migration does without holding anybody up, or drop those of the old column; with \"force => true\" they are lost.%s",
-						 commands)));
+	check_none_missing(contraction, missing);
 }
 
 /*
@@ -261,11 +283,10 @@ check_written(const PgmContraction *contraction, List *pairs)
 static void
 check(PgmContraction *contraction, List *pairs)
 {
-	const bool	locked = false;
 	ListCell   *lc;
 
 	check_written(contraction, pairs);
-	check_missing(contraction, locked);
+	check_missing(contraction);
 	foreach(lc, pairs)
 		check_in_step(contraction->relid, contraction->column, (PgmPair *) lfirst(lc));
 }
@@ -308,7 +329,6 @@ pgmigrate_contract(PG_FUNCTION_ARGS)
 	List	   *views;
 	ListCell   *lc;
 	bool		force;
-	const bool	locked = true;
 
 	pgm_args_check_count(fcinfo, 4);
 	PreventCommandIfReadOnly("migrate.contract()");
@@ -329,7 +349,7 @@ pgmigrate_contract(PG_FUNCTION_ARGS)
 	if (force)
 		warn_of_missing(&contraction);
 	else
-		check_missing(&contraction, locked);
+		make_missing(&contraction);
 	pgm_version_drop_views(views);
 	foreach(lc, pairs)
 		(void) pgm_sync_end(contraction.relid, ((PgmPair *) lfirst(lc))->target);
