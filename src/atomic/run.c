@@ -149,30 +149,30 @@ batch_failed(void *arg, double lost_ms)
 }
 
 /*
- * Have it recorded that the job at hand has failed with an error.  The others are as if they had not been run.
+ * Have another process record that the job at hand has failed: this transaction is
+ * rolled back.  The other jobs are as if they had not been run.
  */
 static void
 record_failure(const Batch *batch, const ErrorData *error)
 {
 	const PgmJob *job = batch->current;
 	PgmRun		run = {0};
+	List	   *strings;
 
-	if (pgm_record_failures && job != NULL && batch->checksum[0] != '\0')
-	{
-		run.migration = job->migration;
-		run.action = action_names[job->action];
-		run.started_at = batch->started_at;
-		run.finished_at = GetCurrentTimestamp();
-		run.lock_wait_ms = job->lock_wait_ms;
-		run.tries = job->failures + 1;
-		run.checksum = batch->checksum;
-		run.note = job->note;
-		if (!pgm_message_post("pgmigrate_recorder_main", "pgmigrate recorder",
-							  pgm_store_describe_failure(&run, unpack_sql_state(error->sqlerrcode),
-														 error->message)))
-			ereport(LOG,
-					(errmsg("a run that has failed is not recorded, since no background worker can be started")));
-	}
+	if (!pgm_record_failures || job == NULL || batch->checksum[0] == '\0')
+		return;
+	run.migration = job->migration;
+	run.action = action_names[job->action];
+	run.started_at = batch->started_at;
+	run.finished_at = GetCurrentTimestamp();
+	run.lock_wait_ms = job->lock_wait_ms;
+	run.tries = job->failures + 1;
+	run.checksum = batch->checksum;
+	run.note = job->note;
+	strings = pgm_store_describe_failure(&run, unpack_sql_state(error->sqlerrcode), error->message);
+	if (!pgm_message_post("pgmigrate_recorder_main", "pgmigrate recorder", strings))
+		ereport(LOG,
+				(errmsg("a run that has failed is not recorded, since no background worker can be started")));
 }
 
 /*

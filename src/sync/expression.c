@@ -7,12 +7,11 @@
  * the server writes it, with every name qualified, so that it means the same in
  * each session.  It reads columns of its row and nothing else.
  *
- * It is evaluated as the owner of the table: whoever writes a row would
- * otherwise run the owner's code with rights of his own.  It does not matter who
- * evaluates what the server itself brought and what is immutable.  Where the result may
- * depend on settings, it is evaluated under those of the session that made the
- * pair: a writer with another time zone would otherwise write other values, and
- * one with another search_path have the owner run code of his.
+ * Whoever writes a row has it evaluated, and must neither run the owner's code with
+ * his own rights nor have the owner run his.  So it is evaluated as the owner of the
+ * table, and where settings matter under those of the session that made the pair,
+ * which give the same values for every writer, too.  Only for immutable functions of
+ * the server itself does it not matter who evaluates them.
  *
  * IDENTIFICATION
  *	  src/sync/expression.c
@@ -283,9 +282,8 @@ not_plain_walker(Node *node, void *context)
 }
 
 /*
- * Does a planned expression, or do all in a list of them, consist of what keeps
- * nothing from one evaluation to the next, and of types and functions that the
- * server came with?
+ * Does a planned expression, or do all in a list of them, consist of types and
+ * functions of the server itself, and of nodes that keep nothing between evaluations?
  */
 bool
 pgm_sync_is_plain(Node *expr)
