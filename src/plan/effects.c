@@ -138,11 +138,7 @@ find_effects(Survey *survey, PgmPlanLine *line)
 			alter_effects(survey, line);
 			break;
 		case T_IndexStmt:
-
-			/*
-			 * On a new table there is nothing to read, on a parent only
-			 * neither.
-			 */
+			/* a new table, and a parent only, have nothing to read */
 			line->scans = effect(OidIsValid(line->relid) &&
 								 (((IndexStmt *) stmt)->relation->inh ||
 								  get_rel_relkind(line->relid) != RELKIND_PARTITIONED_TABLE));

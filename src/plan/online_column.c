@@ -252,6 +252,60 @@ put_attribute(Constraint *key, const Constraint *clause)
 	}
 }
 
+/* The options of an identity clause, in parentheses, or "". */
+static const char *
+identity_options(const PgmPieces *pieces, int start, int end)
+{
+	for (int i = start; i < end; i++)
+	{
+		if (pgm_pieces_match(pieces, i, "("))
+			return pgm_pieces_text(pieces, i, end);
+	}
+	return "";
+}
+
+/*
+ * Note a clause that stands from piece "start" to "end".  Returns whether it can
+ * come with the column.
+ */
+static bool
+read_clause(NewColumn *column, Constraint *constraint, int start, int end)
+{
+	const PgmPieces *pieces = column->alteration->pieces;
+
+	switch (constraint->contype)
+	{
+		case CONSTR_DEFAULT:
+			column->value = pgm_pieces_text(pieces, start + 1, end);
+			return !column->computed;
+		case CONSTR_NOTNULL:
+			column->not_null = column->computed;
+			return !column->computed;
+		case CONSTR_IDENTITY:
+			column->identity = constraint;
+			column->identity_options = identity_options(pieces, start, end);
+			return false;
+		case CONSTR_CHECK:
+			/* the old rows may not pass it before they are filled */
+			column->checks = lappend(column->checks, constraint);
+			column->check_slices = lappend(column->check_slices, make_slice(start, end));
+			return false;
+		case CONSTR_PRIMARY:
+		case CONSTR_UNIQUE:
+			column->keys = lappend(column->keys, copyObject(constraint));
+			return false;
+		case CONSTR_FOREIGN:
+			if (!key_comes_later(column->alteration, column->def, column->computed, constraint))
+				return true;
+			column->foreign_keys = lappend(column->foreign_keys, constraint);
+			column->foreign_slices = lappend(column->foreign_slices,
+											 make_slice(after_name(pieces, constraint, end), end));
+			return false;
+		default:
+			return true;
+	}
+}
+
 /*
  * Cut the command where its clauses begin; keep those that can come with the
  * column, and note the others.
@@ -260,6 +314,7 @@ static void
 read_clauses(NewColumn *column, const PgmSlice *slice)
 {
 	const PgmPieces *pieces = column->alteration->pieces;
+	List	   *constraints = column->def->constraints;
 	StringInfoData buf;
 	int			from = slice->from;
 	bool		keep = true;
@@ -267,13 +322,13 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 	ListCell   *lc;
 
 	initStringInfo(&buf);
-	foreach(lc, column->def->constraints)
+	foreach(lc, constraints)
 	{
 		Constraint *constraint = lfirst_node(Constraint, lc);
+		ListCell   *next = lnext(constraints, lc);
 		int			start = clause_start(pieces, constraint, slice->to);
-		int			end = lnext(column->def->constraints, lc) == NULL ? slice->to :
-			clause_start(pieces, lfirst_node(Constraint, lnext(column->def->constraints, lc)),
-						 slice->to);
+		int			end = next == NULL ? slice->to :
+			clause_start(pieces, lfirst_node(Constraint, next), slice->to);
 
 		if (keep)
 			appendStringInfo(&buf, " %s", pgm_pieces_text(pieces, from, start));
@@ -287,47 +342,9 @@ read_clauses(NewColumn *column, const PgmSlice *slice)
 		if (!keep && foreign == NULL && column->keys != NIL &&
 			put_attribute(llast(column->keys), constraint))
 			continue;
-		keep = false;
-		foreign = NULL;
-		switch (constraint->contype)
-		{
-			case CONSTR_DEFAULT:
-				keep = !column->computed;
-				column->value = pgm_pieces_text(pieces, start + 1, end);
-				break;
-			case CONSTR_NOTNULL:
-				keep = !column->computed;
-				column->not_null = column->computed;
-				break;
-			case CONSTR_IDENTITY:
-				column->identity = constraint;
-				column->identity_options = "";
-				for (int i = start; i < end; i++)
-				{
-					if (pgm_pieces_match(pieces, i, "(") && column->identity_options[0] == '\0')
-						column->identity_options = pgm_pieces_text(pieces, i, end);
-				}
-				break;
-			case CONSTR_CHECK:
-				/* the old rows may not pass it before they are filled */
-				column->checks = lappend(column->checks, constraint);
-				column->check_slices = lappend(column->check_slices, make_slice(start, end));
-				break;
-			case CONSTR_PRIMARY:
-			case CONSTR_UNIQUE:
-				column->keys = lappend(column->keys, copyObject(constraint));
-				break;
-			case CONSTR_FOREIGN:
-				keep = !key_comes_later(column->alteration, column->def, column->computed, constraint);
-				if (keep)
-					break;
-				foreign = make_slice(after_name(pieces, constraint, slice->to), end);
-				column->foreign_keys = lappend(column->foreign_keys, constraint);
-				column->foreign_slices = lappend(column->foreign_slices, foreign);
-				break;
-			default:
-				keep = true;
-		}
+		keep = read_clause(column, constraint, start, end);
+		foreign = keep || constraint->contype != CONSTR_FOREIGN ? NULL :
+			llast(column->foreign_slices);
 	}
 	if (keep)
 		appendStringInfo(&buf, " %s", pgm_pieces_text(pieces, from, slice->to));

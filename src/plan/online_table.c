@@ -328,6 +328,21 @@ fills_column(const PgmAlteration *alteration)
 	return false;
 }
 
+/*
+ * What rewrites the table, and whether backfills can do it instead.
+ */
+static void
+prepare_fills(PgmAlteration *alteration, bool trusted)
+{
+	const PgmFill some = {.filter = "true"};
+	const PgmFill all = {NULL};
+
+	find_rewriting(alteration, trusted);
+	if (fills_column(alteration))
+		alteration->refusal = pgm_online_fill_refusal(alteration->relid, &some, trusted);
+	alteration->has_key = pgm_online_fill_refusal(alteration->relid, &all, trusted) == NULL;
+}
+
 /* Columns that are made not null as they are added. */
 static void
 note_not_null(PgmAlteration *alteration, const AlterTableCmd *cmd, bool has_steps)
@@ -348,6 +363,29 @@ note_not_null(PgmAlteration *alteration, const AlterTableCmd *cmd, bool has_step
 }
 
 /*
+ * Look through the commands for columns that are made not null.  Returns whether any
+ * command has steps of its own.
+ */
+static bool
+read_commands(PgmAlteration *alteration)
+{
+	bool		any = false;
+	ListCell   *lc;
+
+	foreach(lc, alteration->stmt->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		const int	number = foreach_current_index(lc) + 1;
+		bool		has = has_steps(alteration, cmd, number);
+
+		any = any || has;
+		if (!bms_is_member(number, alteration->rewriting))
+			note_not_null(alteration, cmd, has);
+	}
+	return any;
+}
+
+/*
  * ALTER TABLE, which may rewrite the table as it is written
  */
 List *
@@ -359,11 +397,7 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 	.relid = pgm_online_table(stmt->relation)};
 	PgmPieces  *pieces = pgm_pieces_read(script, statement);
 	int			after = pgm_pieces_after_relation(pieces, stmt->relation);
-	ListCell   *lc;
-	bool		any = false;
 	const bool	late = false;
-	const PgmFill some = {.filter = "true"};
-	const PgmFill all = {NULL};
 
 	if (stmt->objtype != OBJECT_TABLE || !OidIsValid(alteration.relid) || after < 0)
 		return NIL;
@@ -377,30 +411,18 @@ pgm_online_alter_table(const PgmScript *script, const PgmStatement *statement, b
 	alteration.pieces = pieces;
 	alteration.prefix = pgm_pieces_text(pieces, 0, after);
 	if (rewrites)
-	{
-		find_rewriting(&alteration, trusted);
-		if (fills_column(&alteration))
-			alteration.refusal = pgm_online_fill_refusal(alteration.relid, &some, trusted);
-		alteration.has_key = pgm_online_fill_refusal(alteration.relid, &all, trusted) == NULL;
-	}
+		prepare_fills(&alteration, trusted);
 	if (pgm_online_changes_type(&alteration, alteration.slices, trusted))
 		return pgm_online_change_types(&alteration, alteration.slices, trusted);
-	foreach(lc, stmt->cmds)
+	if (!read_commands(&alteration))
 	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
-		bool		has = has_steps(&alteration, cmd, foreach_current_index(lc) + 1);
-
-		any = any || has;
-		if (!bms_is_member(foreach_current_index(lc) + 1, alteration.rewriting))
-			note_not_null(&alteration, cmd, has);
-	}
-	if (!any && alteration.refusal != NULL)
-		pgm_online_add(&alteration.steps, PGM_HOLD_FOUND,
-					   psprintf("there is no other form: no backfill can fill the column. %s",
-								alteration.refusal),
-					   pgm_pieces_text(pieces, 0, pieces->count));
-	if (!any)
+		if (alteration.refusal != NULL)
+			pgm_online_add(&alteration.steps, PGM_HOLD_FOUND,
+						   psprintf("there is no other form: no backfill can fill the column. %s",
+									alteration.refusal),
+						   pgm_pieces_text(pieces, 0, pieces->count));
 		return alteration.steps;
+	}
 
 	pgm_online_name_all(&alteration);
 	alteration.replaces = replaces_keys(&alteration);
