@@ -164,6 +164,20 @@ pgm_query_time(int row, int column)
 }
 
 /*
+ * Run a query that returns nothing, by itself, not between pgm_query_begin() and
+ * pgm_query_end().
+ */
+void
+pgm_query_run_alone(PgmQuery *query, Datum *values, const char *nulls)
+{
+	PgmQueryScope scope;
+
+	pgm_query_begin(&scope);
+	pgm_query_run(query, values, nulls);
+	pgm_query_end(&scope);
+}
+
+/*
  * Does a query find any row?  For one by itself, not between pgm_query_begin() and
  * pgm_query_end().
  */

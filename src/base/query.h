@@ -41,6 +41,7 @@ extern void pgm_query_begin(PgmQueryScope *scope);
 extern void pgm_query_run(PgmQuery *query, Datum *values, const char *nulls);
 extern void pgm_query_run_latest(PgmQuery *query, Datum *values, const char *nulls);
 extern void pgm_query_end(PgmQueryScope *scope);
+extern void pgm_query_run_alone(PgmQuery *query, Datum *values, const char *nulls);
 extern bool pgm_query_finds(PgmQuery *query, Datum *values);
 
 extern char *pgm_query_text(int row, int column);

@@ -382,16 +382,13 @@ pgm_store_set_job_due(int64 id, TimestampTz due_at, const char *reason)
 		" WHERE id = $1 AND state IN ('queued', 'running')",
 		SPI_OK_UPDATE, 3, {INT8OID, TIMESTAMPTZOID, TEXTOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[3];
 	char		nulls[4] = "   ";
 
 	values[0] = Int64GetDatum(id);
 	set_number(values, nulls, 1, due_at == 0, TimestampTzGetDatum(due_at));
 	values[2] = CStringGetTextDatum(reason);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, nulls);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, nulls);
 }
 
 /*
@@ -405,7 +402,6 @@ pgm_store_set_job_here(const PgmJob *job)
 		" run_as_oid = $5, submitted_by_oid = $6 WHERE id = $1",
 		SPI_OK_UPDATE, 6, {INT8OID, INT8OID, OIDOID, OIDOID, OIDOID, OIDOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[6];
 
 	values[0] = Int64GetDatum(job->id);
@@ -414,9 +410,7 @@ pgm_store_set_job_here(const PgmJob *job)
 	values[3] = ObjectIdGetDatum(job->relid);
 	values[4] = ObjectIdGetDatum(job->run_as_oid);
 	values[5] = ObjectIdGetDatum(job->submitter.oid);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -432,15 +426,12 @@ pgm_store_set_limits(const PgmJob *job)
 		" due_at = NULL WHERE id = $1",
 		SPI_OK_UPDATE, 13, {INT8OID, LIMIT_TYPES}
 	};
-	PgmQueryScope scope;
 	Datum		values[13];
 	char		nulls[14] = "             ";
 
 	values[0] = Int64GetDatum(job->id);
 	set_limits(values, nulls, 1, job);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, nulls);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, nulls);
 }
 
 /*

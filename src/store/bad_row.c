@@ -34,7 +34,6 @@ pgm_store_insert_bad_row(int64 job, const PgmBadRow *row)
 		SPI_OK_INSERT, 9, {INT8OID, OIDOID, TIDOID, XIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 		TEXTARRAYOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[9];
 	char		nulls[10] = "         ";
 
@@ -48,9 +47,7 @@ pgm_store_insert_bad_row(int64 job, const PgmBadRow *row)
 	pgm_query_set_text(values, nulls, 7, row->detail);
 	nulls[8] = row->key_values == NIL ? 'n' : ' ';
 	values[8] = row->key_values == NIL ? (Datum) 0 : pgm_args_text_array(row->key_values);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, nulls);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, nulls);
 }
 
 /*

@@ -40,7 +40,6 @@ pgm_store_insert_leaf(int64 job, const PgmLeaf *leaf)
 		" blocks, last_key, done) VALUES ($1, $2, $3, $4, $5, $9, $6, $7, $8)",
 		SPI_OK_INSERT, 9, {INT8OID, INT4OID, OIDOID, TEXTOID, INT8OID, INT8OID, TEXTARRAYOID, BOOLOID, INT4OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[9];
 	char		nulls[10] = "         ";
 
@@ -53,9 +52,7 @@ pgm_store_insert_leaf(int64 job, const PgmLeaf *leaf)
 	set_key(values, nulls, 6, leaf->last_key);
 	values[7] = BoolGetDatum(leaf->done);
 	values[8] = Int32GetDatum(leaf->pass);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, nulls);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, nulls);
 }
 
 static PgmLeaf *
@@ -130,7 +127,6 @@ pgm_store_save_leaf(int64 job, const PgmLeaf *leaf, int64 units)
 		SPI_OK_UPDATE, 9, {INT8OID, INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTARRAYOID,
 		BOOLOID, INT8OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[9];
 	char		nulls[10] = "         ";
 
@@ -143,9 +139,7 @@ pgm_store_save_leaf(int64 job, const PgmLeaf *leaf, int64 units)
 	set_key(values, nulls, 6, leaf->next_key);
 	values[7] = BoolGetDatum(leaf->done);
 	values[8] = Int64GetDatum(units);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, nulls);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, nulls);
 }
 
 /*
@@ -422,14 +416,11 @@ pgm_store_drop_piece(int64 job, int lane)
 		" piece_rows = 0 WHERE job_id = $1 AND lane = $2",
 		SPI_OK_UPDATE, 2, {INT8OID, INT4OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
 
 	values[0] = Int64GetDatum(job);
 	values[1] = Int32GetDatum(lane);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -444,16 +435,13 @@ pgm_store_set_lane_reason(int64 job, int lane, const char *phase, const char *re
 		" SET phase = $3, reason = $4, rate = 0, updated_at = clock_timestamp()",
 		SPI_OK_INSERT, 4, {INT8OID, INT4OID, TEXTOID, TEXTOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[4];
 
 	values[0] = Int64GetDatum(job);
 	values[1] = Int32GetDatum(lane);
 	values[2] = CStringGetTextDatum(phase);
 	values[3] = CStringGetTextDatum(reason);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -492,14 +480,11 @@ pgm_store_clear_crashes(int64 job, int lane)
 		" WHERE job_id = $1 AND (lane = $2 OR $2 = -1) AND crashes <> 0",
 		SPI_OK_UPDATE, 2, {INT8OID, INT4OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
 
 	values[0] = Int64GetDatum(job);
 	values[1] = Int32GetDatum(lane);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -514,7 +499,6 @@ pgm_store_add_lost(int64 job, int lane, const PgmCounters *lost)
 		" WHERE job_id = $1 AND lane = $2",
 		SPI_OK_UPDATE, 5, {INT8OID, INT4OID, INT8OID, FLOAT8OID, FLOAT8OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[5];
 
 	values[0] = Int64GetDatum(job);
@@ -522,9 +506,7 @@ pgm_store_add_lost(int64 job, int lane, const PgmCounters *lost)
 	values[2] = Int64GetDatum(lost->retries);
 	values[3] = Float8GetDatum(lost->lock_wait_ms);
 	values[4] = Float8GetDatum(lost->throttle_ms);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*

@@ -280,16 +280,13 @@ pgm_store_fail_run(int64 id, PgmUndo undo, const char *sqlstate, const char *err
 		"UPDATE migrate.run SET sqlstate = $2, error = $3 WHERE id = $1",
 		SPI_OK_UPDATE, 3, {INT8OID, TEXTOID, TEXTOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[3];
 
 	pgm_store_set_run_state(id, PGM_JOB_FAILED, undo, error);
 	values[0] = Int64GetDatum(id);
 	values[1] = CStringGetTextDatum(sqlstate);
 	values[2] = CStringGetTextDatum(error);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -302,13 +299,10 @@ pgm_store_set_run_running(int64 id)
 		"UPDATE migrate.online_run SET state = 'running' WHERE run_id = $1 AND state = 'queued'",
 		SPI_OK_UPDATE, 1, {INT8OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[1];
 
 	values[0] = Int64GetDatum(id);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -322,14 +316,11 @@ pgm_store_set_run_reason(int64 id, const char *reason)
 		" WHERE run_id = $1 AND reason <> $2",
 		SPI_OK_UPDATE, 2, {INT8OID, TEXTOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
 
 	values[0] = Int64GetDatum(id);
 	values[1] = CStringGetTextDatum(reason);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -363,13 +354,10 @@ pgm_store_clear_run_starts(int64 id)
 		"UPDATE migrate.online_run SET starts = 0 WHERE run_id = $1 AND starts <> 0",
 		SPI_OK_UPDATE, 1, {INT8OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[1];
 
 	values[0] = Int64GetDatum(id);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -383,14 +371,11 @@ pgm_store_set_run_statement(int64 id, int statement)
 		" WHERE run_id = $1",
 		SPI_OK_UPDATE, 2, {INT8OID, INT4OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
 
 	values[0] = Int64GetDatum(id);
 	values[1] = Int32GetDatum(statement);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -404,16 +389,13 @@ pgm_store_set_run_here(const PgmOnlineRun *run)
 		" WHERE run_id = $1",
 		SPI_OK_UPDATE, 4, {INT8OID, INT8OID, OIDOID, OIDOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[4];
 
 	values[0] = Int64GetDatum(run->id);
 	values[1] = Int64GetDatum((int64) GetSystemIdentifier());
 	values[2] = ObjectIdGetDatum(MyDatabaseId);
 	values[3] = ObjectIdGetDatum(run->run_as_oid);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /* The runs that a query on cluster and database finds. */

@@ -136,13 +136,10 @@ pgm_store_add_run_statements(int64 run)
 		" GROUP BY s.run_id, s.statement",
 		SPI_OK_INSERT, 1, {INT8OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[1];
 
 	values[0] = Int64GetDatum(run);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /* Of the session, NULL for a Unix-domain socket. */
@@ -202,11 +199,8 @@ pgm_store_insert_failed_run(List *failure)
 		" FROM (SELECT $1) v (f)",
 		SPI_OK_INSERT, 1, {TEXTARRAYOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[1];
 
 	values[0] = pgm_args_text_array(failure);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }

@@ -187,16 +187,13 @@ pgm_store_set_expansion(int64 id, int64 job, const char *becomes)
 		"UPDATE migrate.sync_pair SET job_id = $2, becomes = $3 WHERE id = $1",
 		SPI_OK_UPDATE, 3, {INT8OID, INT8OID, TEXTOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[3];
 	char		nulls[4] = "   ";
 
 	values[0] = Int64GetDatum(id);
 	values[1] = Int64GetDatum(job);
 	pgm_query_set_text(values, nulls, 2, becomes);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, nulls);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, nulls);
 }
 
 /* Let go of what is older than a day; the newest stays in any case. */

@@ -168,14 +168,11 @@ pgm_store_set_table_pair_job(int64 id, int64 job)
 		"UPDATE migrate.table_pair SET job_id = $2 WHERE id = $1",
 		SPI_OK_UPDATE, 2, {INT8OID, INT8OID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
 
 	values[0] = Int64GetDatum(id);
 	values[1] = Int64GetDatum(job);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*

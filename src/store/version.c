@@ -35,7 +35,6 @@ pgm_store_insert_version(const char *name, const char *shape, List *relations, L
 		{TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, OIDOID, INT8OID, OIDOID}
 	};
 	PgmAuthor	author = pgm_rights_current_author();
-	PgmQueryScope scope;
 	Datum		values[8];
 
 	values[0] = CStringGetTextDatum(name);
@@ -46,9 +45,7 @@ pgm_store_insert_version(const char *name, const char *shape, List *relations, L
 	values[5] = ObjectIdGetDatum(author.oid);
 	values[6] = Int64GetDatum(author.cluster);
 	values[7] = ObjectIdGetDatum(MyDatabaseId);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -111,14 +108,11 @@ pgm_store_remove_from_version(const char *name, const char *view)
 		" WHERE (parse_ident(r))[2] <> $2 ORDER BY n) WHERE name = $1",
 		SPI_OK_UPDATE, 2, {TEXTOID, TEXTOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[2];
 
 	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum(view);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
 
 /*
@@ -131,11 +125,8 @@ pgm_store_delete_version(const char *name)
 		"DELETE FROM migrate.schema_version WHERE name = $1",
 		SPI_OK_DELETE, 1, {TEXTOID}
 	};
-	PgmQueryScope scope;
 	Datum		values[1];
 
 	values[0] = CStringGetTextDatum(name);
-	pgm_query_begin(&scope);
-	pgm_query_run(&query, values, NULL);
-	pgm_query_end(&scope);
+	pgm_query_run_alone(&query, values, NULL);
 }
