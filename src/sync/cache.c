@@ -201,6 +201,7 @@ prepare(PgmPrepared *thing, Relation rel, int64 sync)
 
 		prepare_pair(rel, (PgmPair *) lfirst(lc), pair);
 		table->last = Max(table->last, Max(pair->target, pair->last_input));
+		table->has_settings |= pair->settings != NIL;
 	}
 	table->alone = updates_alone(rel->trigdesc);
 	note_nature(table);

@@ -59,12 +59,13 @@ is_named(const Bitmapset *named, AttrNumber attno)
  * Note which sides of the pairs an UPDATE may write that sets the columns "named",
  * and whether it may write any.
  */
-void
-pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named)
+static void
+know_columns(PgmSyncStatement *statement, const Bitmapset *named)
 {
 	PgmSyncTable *table = statement->table;
 	bool		all = !table->alone || named == NULL;
 	AttrNumber	last = 0;
+	MemoryContext old = MemoryContextSwitchTo(statement->cxt);
 
 	for (int i = 0; i < table->npairs; i++)
 	{
@@ -83,8 +84,22 @@ pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named)
 			last = Max(last, pair->last_input);
 		}
 	}
-	statement->update_known = true;
 	statement->last_named = last;
+	bms_free(statement->named);
+	statement->named = bms_copy(named);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The same where it was not done for the statement.  Its state may come from one
+ * that was like it.
+ */
+void
+pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named)
+{
+	statement->update_known = true;
+	if (statement->last_named < 0 || !bms_equal(statement->named, named))
+		know_columns(statement, named);
 }
 
 /*
@@ -111,6 +126,7 @@ pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before)
 	TupleTableSlot *row = statement->row;
 	bool		any = false;
 
+	statement->use_is_due = false;
 	slot_getsomeattrs(before, statement->last_named);
 	slot_getsomeattrs(row, statement->table->last);
 	for (int i = 0; i < statement->table->npairs; i++)
@@ -127,10 +143,12 @@ pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before)
 		else if (!state->old_written && state->target_written && pair->down != NULL &&
 				 SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
 			state->action = PGM_SYNC_DOWN;
-		any |= state->action != PGM_SYNC_LEAVE ||
-			(statement->use_is_due && (state->old_written || state->target_written));
+		any |= state->action != PGM_SYNC_LEAVE;
+		if ((state->old_written && pgm_sync_use_is_due(statement, i, false)) ||
+			(state->target_written && pgm_sync_use_is_due(statement, i, true)))
+			statement->use_is_due = true;
 	}
-	return any;
+	return any || statement->use_is_due;
 }
 
 /* Is the new side what "up" makes of the old one? */
@@ -184,6 +202,7 @@ source_is_default(PgmSyncStatement *statement, int i)
 void
 pgm_sync_decide_insert(PgmSyncStatement *statement)
 {
+	statement->use_is_due = false;
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
@@ -192,6 +211,8 @@ pgm_sync_decide_insert(PgmSyncStatement *statement)
 
 		(void) slot_getattr(statement->row, pair->target, &isnull);
 		state->target_written = !isnull;
+		statement->use_is_due |= pgm_sync_use_is_due(statement, i, false) ||
+			(state->target_written && pgm_sync_use_is_due(statement, i, true));
 		state->action = PGM_SYNC_LEAVE;
 		if (isnull)
 			state->action = PGM_SYNC_UP;

@@ -24,12 +24,6 @@
 
 #include "sync/prepared.h"
 
-typedef struct PgmPreparedEntry
-{
-	Oid			relid;			/* the key */
-	PgmPrepared *thing;			/* or NULL */
-} PgmPreparedEntry;
-
 static void
 drop_if_unused(PgmPrepared *thing)
 {
@@ -142,20 +136,6 @@ pgm_prepared_number(Relation rel, const char *trigger)
 	return 0;
 }
 
-/* What is there for a table, or NULL. */
-static PgmPrepared *
-find(PgmPreparedCache *cache, Oid relid)
-{
-	/* most statements are about the table of the one before */
-	if (cache->latest == NULL || cache->latest->relid != relid)
-	{
-		if (cache->tables == NULL)
-			create_tables(cache);
-		cache->latest = hash_search(cache->tables, &relid, HASH_FIND, NULL);
-	}
-	return cache->latest == NULL ? NULL : cache->latest->thing;
-}
-
 /*
  * What is prepared for a table whose trigger has that number as argument.  To be
  * given back with pgm_prepared_release().
@@ -164,36 +144,41 @@ PgmPrepared *
 pgm_prepared_get(PgmPreparedCache *cache, Relation rel, int64 number)
 {
 	Oid			relid = RelationGetRelid(rel);
-	PgmPrepared *thing = find(cache, relid);
 	PgmPreparedEntry *entry;
 	bool		found;
 
-	if (thing == NULL)
+	if (cache->tables == NULL)
+		create_tables(cache);
+	entry = hash_search(cache->tables, &relid, HASH_FIND, NULL);
+	if (entry == NULL || entry->thing == NULL)
 	{
 		/* preparing it may come here again, and invalidate what is there */
-		thing = prepare(cache, rel, number);
+		PgmPrepared *thing = prepare(cache, rel, number);
+
 		entry = hash_search(cache->tables, &relid, HASH_ENTER, &found);
 		if (found)
 			invalidate(entry);
 		MemoryContextSetParent(thing->cxt, CacheMemoryContext);
 		entry->thing = thing;
 	}
-	thing->users++;
-	return thing;
+	cache->latest = entry;
+	entry->thing->users++;
+	return entry->thing;
 }
 
 /*
- * The same by the trigger, whose argument is read only if it has to be.
+ * The same by the trigger.  Most statements of a session write the table of the one
+ * before, so that nothing has to be looked up, and most are small, so that it pays.
  */
 PgmPrepared *
 pgm_prepared_get_for(PgmPreparedCache *cache, Relation rel, const Trigger *trigger)
 {
-	PgmPrepared *thing = find(cache, RelationGetRelid(rel));
+	PgmPreparedEntry *latest = cache->latest;
 
-	if (thing != NULL)
+	if (latest != NULL && latest->relid == RelationGetRelid(rel) && latest->thing != NULL)
 	{
-		thing->users++;
-		return thing;
+		latest->thing->users++;
+		return latest->thing;
 	}
 	if (trigger->tgnargs != 1)
 		ereport(ERROR,

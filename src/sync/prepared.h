@@ -26,6 +26,13 @@ typedef struct PgmPrepared
 								 * InvalidOid */
 } PgmPrepared;
 
+/* What there is for a table. */
+typedef struct PgmPreparedEntry
+{
+	Oid			relid;			/* the key */
+	PgmPrepared *thing;			/* or NULL */
+} PgmPreparedEntry;
+
 /* A kind of such things. */
 typedef struct PgmPreparedCache
 {
@@ -37,7 +44,7 @@ typedef struct PgmPreparedCache
 	void		(*free) (PgmPrepared *thing);	/* what is not in its context;
 												 * or NULL */
 	HTAB	   *tables;			/* NULL before the first use */
-	struct PgmPreparedEntry *latest;	/* that was asked for, or NULL */
+	PgmPreparedEntry *latest;	/* that was asked for, or NULL */
 } PgmPreparedCache;
 
 extern int64 pgm_prepared_number(Relation rel, const char *trigger);

@@ -109,9 +109,10 @@ pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr, ExprState *
  * Begin with a row: "tuple", which "slot" has.
  */
 void
-pgm_sync_begin_row(PgmSyncStatement *statement, TupleTableSlot *slot, HeapTuple tuple,
-				   bool is_clone)
+pgm_sync_begin_row(PgmSyncStatement *statement, const TriggerData *trigger,
+				   TupleTableSlot *slot, HeapTuple tuple)
 {
+	statement->rel = trigger->tg_relation;
 	statement->row = slot;
 	statement->tuple = NULL;
 
@@ -120,7 +121,7 @@ pgm_sync_begin_row(PgmSyncStatement *statement, TupleTableSlot *slot, HeapTuple 
 	 * stored, if it belongs to the slot.  With a trigger that came from a
 	 * partitioned table the server wants to see that a row has changed.
 	 */
-	if (!is_clone && TTS_SHOULDFREE(slot) &&
+	if (!trigger->tg_trigger->tgisclone && TTS_SHOULDFREE(slot) &&
 		(TTS_IS_HEAPTUPLE(slot) || TTS_IS_BUFFERTUPLE(slot)) &&
 		((HeapTupleTableSlot *) slot)->tuple == tuple)
 		statement->tuple = tuple;

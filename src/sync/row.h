@@ -27,37 +27,41 @@ typedef enum PgmSyncAction
 /* A pair in a statement. */
 typedef struct PgmSyncPairState
 {
-	ExprState  *up;
-	ExprState  *down;
-	List	   *defaults;		/* of ExprState * */
 	bool		other_settings; /* than the session's */
-	bool		use_is_due[2];	/* of the old and the new side, to be noted */
 	bool		old_named;		/* the UPDATE may write it */
 	bool		target_named;
 	bool		old_written;	/* in this row, by an UPDATE */
 	bool		target_written;
 	PgmSyncAction action;
+	ExprState  *up;
+	ExprState  *down;
+	List	   *defaults;		/* of ExprState * */
 } PgmSyncPairState;
 
 /* A statement that writes the table. */
 typedef struct PgmSyncStatement
 {
-	MemoryContext cxt;			/* lives as long as all that is here */
 	PgmSyncTable *table;
-	PgmSyncPairState *pairs;
+	MemoryContext cxt;			/* lives as long as all that is here */
 	bool		busy;			/* with a row */
 	bool		other_settings; /* than the session's, for some pair */
-	bool		use_is_due;		/* of some side of a pair, to be noted */
-	bool		update_known;	/* what it may write; */
-	AttrNumber	last_named;		/* the last column of it, or 0 */
+	bool		update_known;	/* what it may write, */
+	AttrNumber	last_named;		/* the last column of that, or 0, */
+	Bitmapset  *named;			/* of an UPDATE that sets these */
+	TimestampTz began;
 	ExprContext *econtext;
-	TupleTableSlot *row;		/* the new row as it is so far */
+
+	/* the row at hand */
+	Relation	rel;
+	TupleTableSlot *row;		/* as it is so far */
 	HeapTuple	tuple;			/* where it is stored, if it can be changed
 								 * there */
 	TupleTableSlot *work;		/* a copy of it that can be changed, or NULL */
 	int			current;		/* pair, for the error context */
-	Relation	rel;
+	bool		use_is_due;		/* of a side that was written, to be noted */
+
 	MemoryContextCallback callback;
+	PgmSyncPairState pairs[FLEXIBLE_ARRAY_MEMBER];
 } PgmSyncStatement;
 
 /* row.c */
@@ -68,8 +72,8 @@ extern Datum pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr
 							   ExprState **state, bool *isnull);
 extern bool pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value,
 								bool isnull);
-extern void pgm_sync_begin_row(PgmSyncStatement *statement, TupleTableSlot *slot,
-							   HeapTuple tuple, bool is_clone);
+extern void pgm_sync_begin_row(PgmSyncStatement *statement, const TriggerData *trigger,
+							   TupleTableSlot *slot, HeapTuple tuple);
 extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, TupleTableSlot *slot,
 								  HeapTuple tuple);
 
@@ -77,7 +81,7 @@ extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, TupleTableSlot *s
 extern PgmSyncStatement *pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger);
 
 /* use.c */
-extern void pgm_sync_know_use(PgmSyncStatement *statement);
+extern bool pgm_sync_use_is_due(const PgmSyncStatement *statement, int i, bool new_side);
 extern void pgm_sync_note_use(PgmSyncStatement *statement, bool is_insert);
 
 /* decide.c */

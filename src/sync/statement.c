@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/memutils.h"
 
@@ -52,10 +53,11 @@ make_statement(PgmSyncTable *table, MemoryContext cxt)
 		cxt = AllocSetContextCreate(table->prepared.cxt, "pgmigrate sync statement",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cxt);
-	statement = palloc0(sizeof(PgmSyncStatement));
+	statement = palloc0(offsetof(PgmSyncStatement, pairs) +
+						sizeof(PgmSyncPairState) * table->npairs);
 	statement->cxt = cxt;
 	statement->table = table;
-	statement->pairs = palloc0(sizeof(PgmSyncPairState) * Max(table->npairs, 1));
+	statement->last_named = InvalidAttrNumber - 1;
 	statement->econtext = makeNode(ExprContext);
 	statement->econtext->ecxt_per_query_memory = cxt;
 	MemoryContextSwitchTo(old);
@@ -96,8 +98,9 @@ pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger)
 	statement->callback.func = end_statement;
 	statement->callback.arg = statement;
 	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &statement->callback);
-	know_settings(statement);
-	pgm_sync_know_use(statement);
+	if (table->has_settings)
+		know_settings(statement);
+	statement->began = GetCurrentStatementStartTimestamp();
 	flinfo->fn_extra = statement;
 	return statement;
 }

@@ -64,6 +64,7 @@ typedef struct PgmSyncTable
 	int			npairs;
 	PgmSyncPair *pairs;
 	AttrNumber	last;			/* highest column that matters */
+	bool		has_settings;	/* some pair */
 	bool		alone;			/* no other trigger changes rows before an
 								 * UPDATE */
 } PgmSyncTable;

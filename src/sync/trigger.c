@@ -167,21 +167,15 @@ sync_error(void *arg)
 }
 
 /*
- * The row that is to be stored in place of "tuple", in the current context.
+ * Do to the row what is to be done.
  */
-static HeapTuple
-sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot, HeapTuple tuple)
+static void
+change_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *before)
 {
-	bool		is_insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
 	bool		as_owner = !statement->table->harmless;
 	bool		filled;
 	PgmSyncScope scope;
 	ErrorContextCallback callback;
-
-	statement->rel = trigger->tg_relation;
-	pgm_sync_begin_row(statement, slot, tuple, trigger->tg_trigger->tgisclone);
-	if (!is_insert && !pgm_sync_decide_update(statement, trigger->tg_trigslot))
-		return tuple;
 
 	callback.callback = sync_error;
 	callback.arg = statement;
@@ -192,18 +186,54 @@ sync_row(PgmSyncStatement *statement, TriggerData *trigger, TupleTableSlot *slot
 	statement->econtext->ecxt_per_tuple_memory = CurrentMemoryContext;
 	if (as_owner)
 		pgm_sync_enter_owner(trigger->tg_relation, statement->other_settings, &scope);
-	if (is_insert)
+	if (before == NULL)
 		pgm_sync_decide_insert(statement);
-	filled = !is_insert && is_filled(trigger->tg_relation);
-	if (!filled && statement->use_is_due)
-		pgm_sync_note_use(statement, is_insert);
-	carry_out(statement, is_insert ? NULL : trigger->tg_trigslot, filled);
+	filled = before != NULL && is_filled(trigger->tg_relation);
+	if (statement->use_is_due && !filled)
+		pgm_sync_note_use(statement, before == NULL);
+	carry_out(statement, before, filled);
 	if (as_owner)
 		pgm_sync_leave_owner(&scope);
 	statement->busy = false;
 	error_context_stack = callback.previous;
-	return pgm_sync_end_row(statement, slot, tuple);
 }
+
+/*
+ * The row that is to be stored in place of what an INSERT has made, in the current
+ * context.
+ */
+static HeapTuple
+sync_insert(PgmSyncStatement *statement, TriggerData *trigger)
+{
+	TupleTableSlot *const no_row = NULL;
+
+	pgm_sync_begin_row(statement, trigger, trigger->tg_trigslot, trigger->tg_trigtuple);
+	change_row(statement, trigger, no_row);
+	return pgm_sync_end_row(statement, trigger->tg_trigslot, trigger->tg_trigtuple);
+}
+
+/*
+ * The same for an UPDATE.
+ */
+static HeapTuple
+sync_update(PgmSyncStatement *statement, TriggerData *trigger)
+{
+	TupleTableSlot *before = trigger->tg_trigslot;
+
+	if (!statement->update_known)
+		pgm_sync_know_update(statement, trigger->tg_updatedcols);
+	if (statement->last_named == 0)
+		return trigger->tg_newtuple;
+	pgm_sync_begin_row(statement, trigger, trigger->tg_newslot, trigger->tg_newtuple);
+	if (!pgm_sync_decide_update(statement, before))
+		return trigger->tg_newtuple;
+	change_row(statement, trigger, before);
+	return pgm_sync_end_row(statement, trigger->tg_newslot, trigger->tg_newtuple);
+}
+
+#define WHAT_FIRED		(TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK)
+#define BEFORE_INSERT	(TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE)
+#define BEFORE_UPDATE	(TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE)
 
 /*
  * migrate.sync()
@@ -213,31 +243,14 @@ pgm_sync_fire(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	PgmSyncStatement *statement = (PgmSyncStatement *) fcinfo->flinfo->fn_extra;
-	TupleTableSlot *slot;
-	HeapTuple	tuple;
+	TriggerEvent fired = CALLED_AS_TRIGGER(fcinfo) ? trigger->tg_event & WHAT_FIRED : 0;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!(TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-		  TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
+	if (fired != BEFORE_UPDATE && fired != BEFORE_INSERT)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("migrate.sync() must be called as a trigger that migrate.sync_begin() made")));
 	if (statement == NULL)
 		statement = pgm_sync_begin_statement(fcinfo->flinfo, trigger);
-	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-	{
-		slot = trigger->tg_trigslot;
-		tuple = trigger->tg_trigtuple;
-	}
-	else
-	{
-		slot = trigger->tg_newslot;
-		tuple = trigger->tg_newtuple;
-		if (!statement->update_known)
-			pgm_sync_know_update(statement, trigger->tg_updatedcols);
-		if (statement->last_named == 0)
-			return PointerGetDatum(tuple);
-	}
-	return PointerGetDatum(sync_row(statement, trigger, slot, tuple));
+	return PointerGetDatum(fired == BEFORE_UPDATE ? sync_update(statement, trigger) :
+						   sync_insert(statement, trigger));
 }

@@ -14,7 +14,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "utils/timestamp.h"
 
 #include "sync/row.h"
@@ -22,25 +21,12 @@
 #define NOTE_INTERVAL	(60 * USECS_PER_SEC)
 
 /*
- * Find out for a statement which sides this session has not noted within a minute.
+ * Has this session not noted within a minute that it writes a side?
  */
-void
-pgm_sync_know_use(PgmSyncStatement *statement)
+bool
+pgm_sync_use_is_due(const PgmSyncStatement *statement, int i, bool new_side)
 {
-	TimestampTz now = GetCurrentStatementStartTimestamp();
-
-	statement->use_is_due = false;
-	for (int i = 0; i < statement->table->npairs; i++)
-	{
-		PgmSyncPair *pair = &statement->table->pairs[i];
-		PgmSyncPairState *state = &statement->pairs[i];
-
-		for (int side = 0; side < lengthof(pair->noted); side++)
-		{
-			state->use_is_due[side] = now - pair->noted[side] >= NOTE_INTERVAL;
-			statement->use_is_due |= state->use_is_due[side];
-		}
-	}
+	return statement->began - statement->table->pairs[i].noted[new_side] >= NOTE_INTERVAL;
 }
 
 static void
@@ -48,8 +34,7 @@ note_side(PgmSyncStatement *statement, int i, bool new_side)
 {
 	PgmSyncPair *pair = &statement->table->pairs[i];
 
-	statement->pairs[i].use_is_due[new_side] = false;
-	pair->noted[new_side] = GetCurrentStatementStartTimestamp();
+	pair->noted[new_side] = statement->began;
 	pgm_store_note_use(pair->id, new_side);
 }
 
@@ -63,9 +48,9 @@ pgm_sync_note_use(PgmSyncStatement *statement, bool is_insert)
 	{
 		PgmSyncPairState *state = &statement->pairs[i];
 
-		if (state->use_is_due[true] && state->target_written)
+		if (state->target_written && pgm_sync_use_is_due(statement, i, true))
 			note_side(statement, i, true);
-		if (state->use_is_due[false] &&
+		if (pgm_sync_use_is_due(statement, i, false) &&
 			(is_insert ? pgm_sync_inserts_source(statement, i) : state->old_written))
 			note_side(statement, i, false);
 	}
