@@ -179,6 +179,9 @@ OBJS = \
 	src/api/wait.o \
 	src/pgmigrate.o
 PGFILEDESC = "pgmigrate - schema migrations inside PostgreSQL"
+# Calls within the library need no look-up, and no other library meets its names.
+SHLIB_EXPORTS = src/exports.txt
+
 PG_CPPFLAGS = -I$(srcdir)/src -DPGMIGRATE_VERSION='"$(EXTVERSION)"'
 
 # Fragments of the install script, in the order they are concatenated.
