@@ -19,7 +19,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "executor/spi.h"
@@ -38,6 +37,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/lock.h"
+#include "base/relation.h"
 #include "base/wait.h"
 
 /* The functions, not the views on them, which a careful DBA may have closed. */
@@ -229,7 +229,7 @@ lock_all(List *relids, LOCKMODE mode)
 			break;
 		}
 		taken = lappend_oid(taken, lfirst_oid(lc));
-		foreach(below, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
+		foreach(below, pgm_relation_tree(lfirst_oid(lc)))
 		{
 			if (list_member_oid(taken, lfirst_oid(below)))
 				continue;

@@ -70,11 +70,11 @@ size_of(Oid relid)
 }
 
 /*
- * A relation and all below it, not locked: what find_all_inheritors() returns, but
- * that throws for one that is gone.
+ * A relation and all below it, parents first, not locked: what
+ * find_all_inheritors() returns, but that throws for one that is gone.
  */
-static List *
-tree_of(Oid relid)
+List *
+pgm_relation_tree(Oid relid)
 {
 	List	   *relids = list_make1_oid(relid);
 	ListCell   *lc;
@@ -83,10 +83,8 @@ tree_of(Oid relid)
 	{
 		/* the list grows in its place */
 		if (get_rel_relkind(lfirst_oid(lc)) != '\0')
-			relids = list_concat(relids, find_inheritance_children(lfirst_oid(lc), NoLock));
+			relids = list_concat_unique_oid(relids, find_inheritance_children(lfirst_oid(lc), NoLock));
 	}
-	list_sort(relids, list_oid_cmp);
-	list_deduplicate_oid(relids);
 	return relids;
 }
 
@@ -100,7 +98,7 @@ pgm_relation_size(Oid relid, bool whole)
 	int64		size = 0;
 	ListCell   *lc;
 
-	foreach(lc, whole ? tree_of(relid) : list_make1_oid(relid))
+	foreach(lc, whole ? pgm_relation_tree(relid) : list_make1_oid(relid))
 		size += size_of(lfirst_oid(lc));
 	return size;
 }

@@ -175,7 +175,7 @@ find_reindex(const ReindexStmt *stmt, char **command)
 		if (stmt->kind == REINDEX_OBJECT_INDEX)
 			relid = IndexGetRelation(relid, true);
 		if (OidIsValid(relid))
-			scope.tables = find_all_inheritors(relid, NoLock, NULL);
+			scope.tables = pgm_relation_tree(relid);
 	}
 	else if (stmt->kind == REINDEX_OBJECT_SCHEMA)
 	{

@@ -20,7 +20,6 @@
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
@@ -28,6 +27,7 @@
 #include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "base/relation.h"
 #include "plan/lockset.h"
 
 /*
@@ -100,11 +100,12 @@ void
 pgm_lockset_add_children(List **locks, Oid relid, LOCKMODE mode)
 {
 	bool		allowed = pgm_relation_is_owned(relid, GetUserId());
+	List	   *tree = pgm_relation_tree(relid);
 	ListCell   *lc;
 
-	if (!has_subclass(relid))
+	if (list_length(tree) == 1)
 		return;
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	foreach(lc, tree)
 		pgm_lockset_add(locks, lfirst_oid(lc), mode, allowed);
 }
 

@@ -24,7 +24,6 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
@@ -299,7 +298,7 @@ pgm_version_views_with(Oid relid, const char *column)
 	ListCell   *table;
 	ListCell   *lc;
 
-	foreach(table, find_all_inheritors(relid, NoLock, NULL))
+	foreach(table, pgm_relation_tree(relid))
 	{
 		foreach(lc, find_views(lfirst_oid(table), get_attnum(lfirst_oid(table), column)))
 		{
