@@ -15,14 +15,22 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_statistic_ext.h"
 #include "commands/comment.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "base/relation.h"
 #include "swap/built.h"
 #include "swap/swap.h"
@@ -123,11 +131,36 @@ put_key(const PgmSwap *swap, PgmBuiltKey *key)
 					key->constraint_comment);
 }
 
+/*
+ * A constraint that came from the table above only: so does what stands in for it,
+ * although it was there before that of the table above.
+ */
+static void
+put_inherited(Oid constraint)
+{
+	Relation	constraints = table_open(ConstraintRelationId, RowExclusiveLock);
+	HeapTuple	tuple = SearchSysCacheCopy1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (form->conislocal && form->coninhcount > 0)
+	{
+		form->conislocal = false;
+		CatalogTupleUpdate(constraints, &tuple->t_self, tuple);
+		CommandCounterIncrement();
+	}
+	table_close(constraints, RowExclusiveLock);
+}
+
 static void
 put_check(const PgmBuiltCheck *check)
 {
 	if (check->definition != NULL)
 		return;
+	if (check->inherited)
+		put_inherited(check->stand_in);
 	if (check->gives_name && !check->inherited)
 		pgm_swap_run("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", pgm_relation_name(check->relid),
 					 quote_identifier(check->stand_in_name), quote_identifier(check->name));
@@ -147,6 +180,48 @@ put_statistics(const PgmBuiltStatistics *statistics)
 		CreateComments(id, StatisticExtRelationId, 0, statistics->comment);
 }
 
+/* The NOT NULLs of a table that come from the one above only. */
+static List *
+inherited_not_nulls(Oid relid)
+{
+	List	   *result = NIL;
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	const bool	use_index = true;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, use_index, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (form->contype == PGM_CONSTRAINT_NOT_NULL && form->coninhcount > 0 && !form->conislocal)
+			result = lappend_oid(result, form->oid);
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return result;
+}
+
+/*
+ * The keys.  A primary key of a partition makes the NOT NULLs of its columns the
+ * partition's own, which they are not if it comes from above.
+ */
+static void
+put_keys(PgmSwap *swap)
+{
+	List	   *inherited = inherited_not_nulls(swap->relid);
+	ListCell   *lc;
+
+	foreach(lc, swap->keys)
+		put_key(swap, (PgmBuiltKey *) lfirst(lc));
+	foreach(lc, inherited)
+		put_inherited(lfirst_oid(lc));
+}
+
 /*
  * Let the stand-ins have the names of what has gone, and their duties.
  */
@@ -155,8 +230,8 @@ pgm_swap_put_built(PgmSwap *swap)
 {
 	ListCell   *lc;
 
-	foreach(lc, swap->keys)
-		put_key(swap, (PgmBuiltKey *) lfirst(lc));
+	if (swap->keys != NIL)
+		put_keys(swap);
 	foreach(lc, swap->constraints)
 		put_check((PgmBuiltCheck *) lfirst(lc));
 	foreach(lc, swap->statistics)

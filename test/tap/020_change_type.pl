@@ -29,7 +29,7 @@ sub state_of
 		SELECT 'index', indexrelid::regclass, indisvalid, indisclustered, indisreplident, inhparent::regclass FROM pg_index LEFT JOIN pg_inherits ON inhrelid = indexrelid
 		WHERE indrelid IN (TABLE tables) OR indrelid = 'other'::regclass ORDER BY indexrelid::regclass::text;
 		SELECT 'index column', attrelid::regclass, attnum, attname FROM pg_attribute WHERE attrelid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN (TABLE tables) OR indrelid = 'other'::regclass) ORDER BY attrelid::regclass::text, attnum;
-		SELECT 'constraint', conrelid::regclass, conname, convalidated, coninhcount, CASE WHEN contype <> 'n' THEN conislocal END, CASE WHEN contype IN ('c', 'n') THEN connoinherit END, conindid::regclass, conparentid <> 0, pg_get_constraintdef(oid)
+		SELECT 'constraint', conrelid::regclass, conname, convalidated, coninhcount, conislocal, CASE WHEN contype IN ('c', 'n') THEN connoinherit END, conindid::regclass, conparentid <> 0, pg_get_constraintdef(oid)
 		FROM pg_constraint WHERE conrelid IN (TABLE tables) OR conrelid = 'other'::regclass ORDER BY conrelid::regclass::text, conname;
 		SELECT 'column', attrelid::regclass, attname, attinhcount, attislocal, atttypid::regtype, atttypmod, attnotnull, atthasdef, attidentity, attstorage, attcompression, attcollation::regcollation, attstattarget, attndims, attacl, array(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_')
 		FROM pg_attribute WHERE attrelid IN (TABLE tables) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid::regclass::text, attname;
