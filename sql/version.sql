@@ -130,6 +130,16 @@ BEGIN;
 SELECT migrate.expand_version('v7', '{ve.made}');
 ROLLBACK;
 SELECT name FROM migrate.version ORDER BY name;
+-- whose schema is dropped plainly, it is none any more
+SELECT migrate.expand_version('v7', '{ve.made}', shape => 'old');
+SET client_min_messages = error;
+DROP SCHEMA v7 CASCADE;
+SET client_min_messages = warning;
+SELECT name FROM migrate.version ORDER BY name;
+SELECT migrate.drop_version('v7');
+SELECT migrate.expand_version('v7', '{ve.made}');
+SELECT name, shape FROM migrate.version ORDER BY name;
+SELECT migrate.drop_version('v7');
 
 -- refused
 SELECT migrate.expand_version('v6', '{ve.made}');

@@ -73,10 +73,11 @@ FROM migrate.schema_version v
 		FROM migrate.sync_pair p JOIN migrate.sync_use u ON u.pair_id OPERATOR(pg_catalog.=) p.id
 		WHERE p.sync OPERATOR(pg_catalog.=) ANY (v.syncs) AND u.side OPERATOR(pg_catalog.=) v.shape
 		ORDER BY u.at DESC LIMIT 1) w ON true
-WHERE (SELECT pg_catalog.has_table_privilege('migrate.schema_version', 'SELECT')
+WHERE ((SELECT pg_catalog.has_table_privilege('migrate.schema_version', 'SELECT')
 		OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
 	OR v.created_by OPERATOR(pg_catalog.=) ANY (SELECT o.rolname::text
-		FROM pg_catalog.pg_roles o WHERE pg_catalog.pg_has_role(o.oid, 'USAGE'));
+		FROM pg_catalog.pg_roles o WHERE pg_catalog.pg_has_role(o.oid, 'USAGE')))
+	AND EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname::text OPERATOR(pg_catalog.=) v.name);
 COMMENT ON VIEW migrate.version IS 'schemas of views that show tables in their old or new shape, and who wrote that side last';
 COMMENT ON COLUMN migrate.version.name IS 'name of the schema';
 COMMENT ON COLUMN migrate.version.shape IS 'old or new';

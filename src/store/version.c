@@ -23,6 +23,7 @@
 
 /*
  * Add a version, made by the current user; "syncs" are texts, as int8in reads them.
+ * One of that name is none any more: its schema was dropped plainly.
  */
 void
 pgm_store_insert_version(const char *name, const char *shape, List *relations, List *syncs)
@@ -30,7 +31,9 @@ pgm_store_insert_version(const char *name, const char *shape, List *relations, L
 	static PgmQuery query = {
 		"INSERT INTO migrate.schema_version (name, shape, relations, syncs, created_by,"
 		" created_by_oid, created_in, database)"
-		" VALUES ($1, $2, $3, $4::int8[], $5, $6, $7, $8)",
+		" VALUES ($1, $2, $3, $4::int8[], $5, $6, $7, $8)"
+		" ON CONFLICT (name) DO UPDATE SET shape = $2, relations = $3, syncs = $4::int8[],"
+		" created_by = $5, created_by_oid = $6, created_in = $7, database = $8, created_at = now()",
 		SPI_OK_INSERT, 8,
 		{TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, OIDOID, INT8OID, OIDOID}
 	};
@@ -55,7 +58,8 @@ bool
 pgm_store_has_version(const char *name)
 {
 	static PgmQuery query = {
-		"SELECT 1 FROM migrate.schema_version WHERE name = $1",
+		"SELECT 1 FROM migrate.schema_version WHERE name = $1"
+		" AND EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
 		SPI_OK_SELECT, 1, {TEXTOID}
 	};
 	PgmQueryScope scope;
