@@ -11,13 +11,11 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/lsyscache.h"
 
 #include "api/expansion.h"
 #include "base/args.h"
-#include "base/compat.h"
+#include "base/relation.h"
 
 /*
  * The table that an argument names, which the caller has to own.
@@ -27,12 +25,7 @@ pgm_expansion_table_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	Oid			relid = pgm_args_relation(fcinfo, n, name);
 
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!pgm_relation_is_owned(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+	pgm_relation_check_owner(relid);
 	return relid;
 }
 

@@ -14,6 +14,7 @@
 extern Oid	pgm_relation_filled;
 
 extern char *pgm_relation_name(Oid relid);
+extern void pgm_relation_check_owner(Oid relid);
 extern Oid	pgm_relation_owner(Oid relid);
 extern int64 pgm_relation_size(Oid relid, bool whole);
 extern List *pgm_relation_tree(Oid relid);

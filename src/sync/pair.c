@@ -25,29 +25,14 @@
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/compat.h"
 #include "base/relation.h"
 #include "sync/sync.h"
-
-/* Throw unless the current user may make and drop pairs of a table. */
-static void
-check_owner(Oid relid)
-{
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!pgm_relation_is_owned(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-}
 
 static void
 check_table(Relation rel)
@@ -176,9 +161,9 @@ pgm_sync_begin(Oid relid, List *source, const char *target, const char *up, cons
 	List	   *reads;
 	int64		same = 0;
 
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	rel = try_table_open(relid, ShareRowExclusiveLock);
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	check_table(rel);
 	tables = tables_with_trigger(rel, ShareRowExclusiveLock);
 
@@ -238,9 +223,9 @@ pgm_sync_pairs(Oid relid, const char *target)
 	int64		number;
 	int			count;
 
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	LockRelationOid(relid, AccessShareLock);
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	pair = find_pair(relid, target == NULL ? "" : target, &number, &count);
 	if (target != NULL)
 		return pair == NULL ? NIL : list_make1(pair);
@@ -302,9 +287,9 @@ pgm_sync_end(Oid relid, const char *target)
 	int64		number;
 	int			count;
 
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	LockRelationOid(relid, AccessShareLock);
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	pair = find_pair(relid, target, &number, &count);
 	if (pair == NULL)
 		return false;

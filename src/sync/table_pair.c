@@ -21,9 +21,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
-#include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -31,20 +29,8 @@
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
-#include "base/compat.h"
 #include "base/relation.h"
 #include "sync/table.h"
-
-static void
-check_owner(Oid relid)
-{
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	if (!pgm_relation_is_owned(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-}
 
 static void
 report_unfit(Relation rel, const char *why)
@@ -171,8 +157,8 @@ pgm_table_begin(Oid relid, Oid new_relid, List *carried, List *keys, List *new_k
 	PgmTablePair *pair;
 	const bool	old = true;
 
-	check_owner(relid);
-	check_owner(new_relid);
+	pgm_relation_check_owner(relid);
+	pgm_relation_check_owner(new_relid);
 	rel = table_open(relid, NoLock);
 	new = table_open(new_relid, NoLock);
 	check_table(rel, old);
@@ -208,9 +194,9 @@ pgm_table_find(Oid relid)
 	PgmTablePair *pair = NULL;
 	int64		number;
 
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	LockRelationOid(relid, AccessShareLock);
-	check_owner(relid);
+	pgm_relation_check_owner(relid);
 	number = trigger_number(relid);
 	if (number == 0)
 		number = pgm_store_find_table_pair(relid);
