@@ -38,11 +38,24 @@ set_own_number(PgmPair *pair)
 }
 
 /*
- * Forget the pairs of tables that were dropped.  They must have been made here: what
- * a restore has brought may be older than its tables and triggers.  A pair that
- * another session is about to forget is left to it, and with an old snapshot all
- * are, since that would fail.
+ * Run a query that deletes the pairs of tables that were dropped; $1 and $2 are the
+ * cluster and the database in which they must have been made: what a restore has
+ * brought may be older than its tables and triggers.  It has to leave a pair to
+ * another session that is about to delete it, and is not run with an old snapshot,
+ * with which that would fail.
  */
+void
+pgm_store_forget_gone(PgmQuery *query)
+{
+	Datum		values[2];
+
+	if (IsolationUsesXactSnapshot())
+		return;
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	pgm_query_run(query, values, NULL);
+}
+
 static void
 forget_gone(void)
 {
@@ -56,13 +69,8 @@ forget_gone(void)
 		" DELETE FROM migrate.sync_use WHERE pair_id IN (SELECT id FROM gone)",
 		SPI_OK_DELETE, 2, {INT8OID, OIDOID}
 	};
-	Datum		values[2];
 
-	if (IsolationUsesXactSnapshot())
-		return;
-	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	pgm_query_run(&query, values, NULL);
+	pgm_store_forget_gone(&query);
 }
 
 /*

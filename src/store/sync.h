@@ -13,6 +13,8 @@
 
 #include "nodes/pg_list.h"
 
+#include "base/query.h"
+
 /* A row of migrate.sync_pair. */
 typedef struct PgmPair
 {
@@ -31,6 +33,7 @@ typedef struct PgmPair
 								 * "target", or NULL */
 } PgmPair;
 
+extern void pgm_store_forget_gone(PgmQuery *query);
 extern void pgm_store_insert_pair(PgmPair *pair);
 extern List *pgm_store_fetch_pairs(int64 sync);
 extern void pgm_store_set_expansion(int64 id, int64 job, const char *becomes);

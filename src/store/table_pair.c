@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -19,11 +17,10 @@
 #include "base/args.h"
 #include "base/query.h"
 #include "base/rights.h"
+#include "store/sync.h"
 #include "store/table_pair.h"
 
-/*
- * Forget the pairs whose old table was dropped, as store/sync.c does.
- */
+/* Forget the pairs whose old table was dropped. */
 static void
 forget_gone(void)
 {
@@ -36,13 +33,8 @@ forget_gone(void)
 		" FOR UPDATE SKIP LOCKED))",
 		SPI_OK_DELETE, 2, {INT8OID, OIDOID}
 	};
-	Datum		values[2];
 
-	if (IsolationUsesXactSnapshot())
-		return;
-	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	pgm_query_run(&query, values, NULL);
+	pgm_store_forget_gone(&query);
 }
 
 /*
