@@ -126,6 +126,10 @@ SELECT * FROM why('VACUUM FULL users');
 SELECT * FROM steps('SET LOCAL work_mem = 100; CREATE INDEX ON users (age)');
 SELECT * FROM why('CREATE TEMP TABLE x ON COMMIT DROP AS SELECT 1 AS id; CREATE INDEX ON users (age)');
 SELECT * FROM why('CREATE UNLOGGED TABLE staged AS SELECT 1 AS id; CREATE INDEX ON users (age); INSERT INTO users (id) SELECT id FROM staged');
-SELECT * FROM why('CREATE UNLOGGED TABLE staged AS SELECT 1 AS id; CREATE INDEX ON staged (id); INSERT INTO users (id) VALUES (1)');
+SELECT * FROM why('CREATE UNLOGGED TABLE staged (id int); INSERT INTO staged VALUES (1); UPDATE staged SET id = 2; CREATE INDEX ON staged (id); INSERT INTO users (id) VALUES (1)');
+-- nor if that is hard to see
+SELECT n, w.why FROM unnest(ARRAY['INSERT INTO staged SELECT * FROM staged', 'DO $x$BEGIN INSERT INTO users (id) SELECT id FROM staged; END$x$',
+	'ALTER TABLE staged RENAME TO other', 'CREATE VIEW shown AS SELECT * FROM staged', 'SELECT count(*) FROM "a.b"']) WITH ORDINALITY s (rest, n),
+	why('SELECT 1 AS id INTO UNLOGGED staged UNION SELECT 2; CREATE UNLOGGED TABLE "a.b" (id int);' || rest) w WHERE statement = 1 ORDER BY n;
 DROP EXTENSION pgmigrate;
 DROP SCHEMA app CASCADE;

@@ -25,6 +25,7 @@
 #include "catalog/pg_index.h"
 #include "commands/comment.h"
 #include "commands/defrem.h"
+#include "commands/tablespace.h"
 #include "lib/stringinfo.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteHandler.h"
@@ -94,6 +95,19 @@ has_statistics_target(Oid indexid)
 }
 
 /*
+ * Would an index be made where this one is?  Its definition does not name the
+ * tablespace of the database, in place of which the session may prefer another.
+ */
+static bool
+has_tablespace_told(Oid indexid)
+{
+	const bool	partitioned = false;
+
+	return OidIsValid(get_rel_tablespace(indexid)) ||
+		!OidIsValid(GetDefaultTablespace(RELPERSISTENCE_PERMANENT, partitioned));
+}
+
+/*
  * Is an index all that its definition says, and no more?
  */
 static bool
@@ -109,7 +123,9 @@ is_its_definition(Oid indexid)
 	result = index->indisvalid && !index->indisclustered && !index->indisreplident &&
 		get_rel_relkind(indexid) == RELKIND_INDEX && !get_rel_relispartition(indexid) &&
 		!OidIsValid(get_index_constraint(indexid)) &&
-		GetComment(indexid, RelationRelationId, 0) == NULL && !has_statistics_target(indexid);
+		GetComment(indexid, RelationRelationId, 0) == NULL && !has_statistics_target(indexid) &&
+		has_tablespace_told(indexid) &&
+		getAutoExtensionsOfObject(RelationRelationId, indexid) == NIL;
 	ReleaseSysCache(tuple);
 	return result;
 }

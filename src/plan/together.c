@@ -34,6 +34,8 @@ static const PgmTogether is_emptied = {
 static const RangeVar *
 made_relation(Node *stmt)
 {
+	const SelectStmt *select;
+
 	switch (nodeTag(stmt))
 	{
 		case T_CreateStmt:
@@ -45,7 +47,11 @@ made_relation(Node *stmt)
 		case T_CreateSeqStmt:
 			return ((CreateSeqStmt *) stmt)->sequence;
 		case T_SelectStmt:
-			return ((SelectStmt *) stmt)->intoClause == NULL ? NULL : ((SelectStmt *) stmt)->intoClause->rel;
+			select = (SelectStmt *) stmt;
+			/* the first of a UNION says it for all */
+			while (select->op != SETOP_NONE)
+				select = select->larg;
+			return select->intoClause == NULL ? NULL : select->intoClause->rel;
 		default:
 			return NULL;
 	}
@@ -112,12 +118,41 @@ made_unlogged(Node *stmt)
 	return NULL;
 }
 
-/* May a statement take rows of a table that it names? */
-static bool
-takes_rows(Node *stmt)
+/* The table that a statement writes, which it names once for that; or NULL. */
+static const RangeVar *
+written_table(Node *stmt)
 {
 	switch (nodeTag(stmt))
 	{
+		case T_InsertStmt:
+			return ((InsertStmt *) stmt)->relation;
+		case T_UpdateStmt:
+			return ((UpdateStmt *) stmt)->relation;
+		case T_DeleteStmt:
+			return ((DeleteStmt *) stmt)->relation;
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * May a statement take rows of a table, or have others take them by another name?
+ * What is done in the body of a function is not seen.
+ */
+static bool
+takes_rows(const PgmScript *script, const PgmStatement *statement, const char *table)
+{
+	Node	   *stmt = statement->raw->stmt;
+	const RangeVar *written = written_table(stmt);
+	List	   *words;
+	int			named;
+
+	switch (nodeTag(stmt))
+	{
+		case T_DoStmt:
+		case T_CallStmt:
+		case T_CreateFunctionStmt:
+			return true;
 		case T_SelectStmt:
 		case T_InsertStmt:
 		case T_UpdateStmt:
@@ -125,12 +160,18 @@ takes_rows(Node *stmt)
 		case T_MergeStmt:
 		case T_CreateTableAsStmt:
 		case T_RefreshMatViewStmt:
-		case T_DoStmt:
-		case T_CallStmt:
-			return true;
+		case T_RenameStmt:
+		case T_ViewStmt:
+		case T_RuleStmt:
+			break;
 		default:
-			return alters(stmt, AT_SetLogged);
+			if (!alters(stmt, AT_SetLogged))
+				return false;
 	}
+	words = pgm_tokens_words(pnstrdup(script->sql + statement->location, statement->length),
+							 script->conforming_strings);
+	named = pgm_script_count_table(words, table);
+	return named > (written != NULL && strcmp(written->relname, table) == 0 ? 1 : 0);
 }
 
 /* Does one of the statements from that cell on take rows of the table? */
@@ -139,13 +180,7 @@ are_taken(const PgmScript *script, const char *table, List *statements, int from
 {
 	for (int i = from; i < list_length(statements); i++)
 	{
-		const PgmStatement *statement = (PgmStatement *) list_nth(statements, i);
-		char	   *sql;
-
-		if (!takes_rows(statement->raw->stmt))
-			continue;
-		sql = pnstrdup(script->sql + statement->location, statement->length);
-		if (pgm_script_names_table(pgm_tokens_words(sql, script->conforming_strings), table))
+		if (takes_rows(script, (PgmStatement *) list_nth(statements, i), table))
 			return true;
 	}
 	return false;

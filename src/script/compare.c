@@ -33,22 +33,23 @@ pgm_script_has_name(List *names, const char *name)
 }
 
 /*
- * Is the table one of the words, with its schema or without?
+ * How many of the words are the table, with its schema or without?
  */
-bool
-pgm_script_names_table(List *words, const char *table)
+int
+pgm_script_count_table(List *words, const char *table)
 {
 	ListCell   *lc;
+	int			count = 0;
 
 	foreach(lc, words)
 	{
 		const char *word = (char *) lfirst(lc);
 		const char *dot = strrchr(word, '.');
 
-		if (strcmp(dot == NULL ? word : dot + 1, table) == 0)
-			return true;
+		if (strcmp(word, table) == 0 || (dot != NULL && strcmp(dot + 1, table) == 0))
+			count++;
 	}
-	return false;
+	return count;
 }
 
 /*

@@ -113,7 +113,7 @@ extern void pgm_script_error_context(void *arg);
 
 /* compare.c */
 extern bool pgm_script_has_name(List *names, const char *name);
-extern bool pgm_script_names_table(List *words, const char *table);
+extern int	pgm_script_count_table(List *words, const char *table);
 extern bool pgm_script_same(const PgmScript *a, const PgmScript *b);
 
 /* source.c */

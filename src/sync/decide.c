@@ -66,6 +66,12 @@ know_columns(PgmSyncStatement *statement, const Bitmapset *named)
 	bool		all = !table->alone || named == NULL;
 	AttrNumber	last = 0;
 	MemoryContext old = MemoryContextSwitchTo(statement->cxt);
+	Bitmapset  *former = statement->named;
+
+	/* nothing is known if there is no memory for it */
+	statement->last_named = InvalidAttrNumber - 1;
+	statement->named = NULL;
+	bms_free(former);
 
 	for (int i = 0; i < table->npairs; i++)
 	{
@@ -84,9 +90,8 @@ know_columns(PgmSyncStatement *statement, const Bitmapset *named)
 			last = Max(last, pair->last_input);
 		}
 	}
-	statement->last_named = last;
-	bms_free(statement->named);
 	statement->named = bms_copy(named);
+	statement->last_named = last;
 	MemoryContextSwitchTo(old);
 }
 
