@@ -107,8 +107,8 @@ statement()
 		new-*) echo "UPDATE t SET $new = id + 2" ;;
 		other-*) echo "UPDATE t SET note = 'another text as there is in rows'" ;;
 		single-yes) echo "DO 'BEGIN FOR i IN 1..$SYNC_ROWS LOOP UPDATE t SET age = (id + 3)::text, age_new = id + 3 WHERE id = i; END LOOP; END'" ;;
-		commit-yes) echo "DO 'BEGIN FOR i IN 1..$SYNC_ROWS LOOP UPDATE t SET age = (id + 3)::text, age_new = id + 3 WHERE id = i; COMMIT; END LOOP; END'" ;;
-		commit-*) echo "DO 'BEGIN FOR i IN 1..$SYNC_ROWS LOOP UPDATE t SET age = (id + 3)::text WHERE id = i; COMMIT; END LOOP; END'" ;;
+		commit-yes) echo "DO 'BEGIN FOR i IN 1..$SYNC_ROWS LOOP UPDATE t SET age = (id + 4)::text, age_new = id + 4 WHERE id = i; COMMIT; END LOOP; END'" ;;
+		commit-*) echo "DO 'BEGIN FOR i IN 1..$SYNC_ROWS LOOP UPDATE t SET age = (id + 4)::text WHERE id = i; COMMIT; END LOOP; END'" ;;
 		single-*) echo "DO 'BEGIN FOR i IN 1..$SYNC_ROWS LOOP UPDATE t SET age = (id + 3)::text WHERE id = i; END LOOP; END'" ;;
 	esac
 }
@@ -123,13 +123,15 @@ path()
 	esac
 }
 
-# script  prints what a session does in a round
+# script ROUND  prints what a session does in a round; each table is the first in turn
 script()
 {
-	local what how schema time="SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)"
+	local what how schema hows time="SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)"
 
+	read -ra hows <<<"$HOWS"
+	hows=("${hows[@]:$1 % ${#hows[@]}}" "${hows[@]:0:$1 % ${#hows[@]}}")
 	for what in $WHATS; do
-		for how in $HOWS; do
+		for how in "${hows[@]}"; do
 			schema=${how/pgroll/shop}
 			if [ "$what" = insert ]; then echo "TRUNCATE $schema.t;"; fi
 			echo "VACUUM $schema.t; SET search_path = $(path "$what" "$how");"
@@ -144,12 +146,12 @@ check()
 	local column=age_new
 
 	[ "$1" != pgroll ] || column=_pgroll_new_age
-	[ "$(sql -d sync -c "SELECT count(*) FILTER (WHERE age = (id + 3)::text AND $column = id + 3) FROM ${1/pgroll/shop}.t")" = "$SYNC_ROWS" ] ||
+	[ "$(sql -d sync -c "SELECT count(*) FILTER (WHERE age = (id + 4)::text AND $column = id + 4) FROM ${1/pgroll/shop}.t")" = "$SYNC_ROWS" ] ||
 		die "rows are not in step: $1"
 }
 
 for how in $HOWS; do prepare "$how"; done
-for ((round = 1; round <= RUNS; round++)); do script; done >"$dir/script.sql"
+for ((round = 1; round <= RUNS; round++)); do script "$round"; done >"$dir/script.sql"
 for ((session = 1; session <= SESSIONS; session++)); do
 	sql -d sync -F ' ' -f "$dir/script.sql" | awk -v rows="$SYNC_ROWS" -v session="$session" '
 		NF == 2 {name = $1 " " $2; next}
