@@ -150,6 +150,9 @@
 #define pgm_is_without_overlaps(constraint) false
 #endif
 
+/* 18 calls a partition's foreign key after its parent's, with a number. */
+#define PGM_CHILD_KEY_AFTER_PARENT	(PG_VERSION_NUM >= 180000)
+
 /* 17 spells the class of waits for pins of buffers otherwise. */
 #if PG_VERSION_NUM >= 170000
 #define PGM_WAIT_PIN	PG_WAIT_BUFFERPIN

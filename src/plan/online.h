@@ -191,6 +191,8 @@ extern char *pgm_online_choose_name(PgmNames *names, Oid relid, const char *addi
 extern void pgm_online_take_name(PgmNames *names, Oid relid, const char *name);
 extern void pgm_online_free_name(PgmNames *names, Oid relid, const char *name);
 extern char *pgm_online_index_name(PgmNames *names, Oid relid, List *params);
+extern char *pgm_online_child_key_name(PgmNames *names, Oid relid, const char *above,
+									   List *columns);
 extern char *pgm_online_built_name(PgmNames *names, Oid relid, const char *constraint);
 extern char *pgm_online_constraint_name(PgmNames *names, Oid relid, const Constraint *constraint,
 										const char *column);

@@ -58,7 +58,7 @@ typedef struct LackingKey
 {
 	char	   *name;			/* of that above */
 	bool		taken;			/* has the partition such a name? */
-	List	   *columns;		/* of String * */
+	List	   *columns;		/* their names */
 	char	   *definition;
 } LackingKey;
 
@@ -241,8 +241,7 @@ note_key(PgmAdoption *adoption, const ForeignKeyCacheInfo *above, Relation paren
 	note->taken = ConstraintNameIsUsed(CONSTRAINT_RELATION, RelationGetRelid(partition), note->name);
 	for (int i = 0; i < above->nkeys; i++)
 		note->columns = lappend(note->columns,
-								makeString(get_attname(RelationGetRelid(parent),
-													   above->conkey[i], false)));
+								get_attname(RelationGetRelid(parent), above->conkey[i], false));
 	note->definition = TextDatumGetCString(DirectFunctionCall1(pg_get_constraintdef,
 															   ObjectIdGetDatum(above->conoid)));
 	adoption->keys = lappend(adoption->keys, note);
@@ -316,13 +315,10 @@ static void
 add_key(const PgmAdoption *adoption, PgmNames *names, const LackingKey *lack, List **steps)
 {
 	const char *table = pgm_relation_name(adoption->partition);
-	Constraint *key = makeNode(Constraint);
 	const char *name = lack->name;
 
-	key->contype = CONSTR_FOREIGN;
-	key->fk_attrs = lack->columns;
 	if (lack->taken)
-		name = pgm_online_constraint_name(names, adoption->partition, key, NULL);
+		name = pgm_online_child_key_name(names, adoption->partition, lack->name, lack->columns);
 	pgm_online_add(steps, PGM_HOLD_BRIEF,
 				   "holds for new rows from here on, without reading the old ones",
 				   psprintf("ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", table,

@@ -24,6 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "plan/online.h"
 
 /* Names with underscores between them, as far as they can matter. */
@@ -107,20 +108,45 @@ is_free(const PgmNames *names, Oid nsp, const char *name, PgmNamed kind)
 }
 
 /*
- * Take a name as the server puts it together, with a number if it has to: that of
- * a table, what is added, and what kind it is of.
+ * Take a name in the schema of a table as the server puts it together, with a
+ * number if it has to, or if nothing else would tell it apart.
+ */
+static char *
+choose(PgmNames *names, Oid relid, const char *first, const char *addition, const char *label,
+	   PgmNamed kind)
+{
+	Oid			nsp = get_rel_namespace(relid);
+	char	   *name = NULL;
+
+	for (int i = label[0] == '\0' ? 1 : 0; name == NULL || !is_free(names, nsp, name, kind); i++)
+		name = makeObjectName(first, addition,
+							  i == 0 ? label : psprintf("%s%d", label, i));
+	pgm_online_take_name(names, relid, name);
+	return name;
+}
+
+/*
+ * Take the name that the server would give: that of a table, what is added, and
+ * what kind it is of.
  */
 char *
 pgm_online_choose_name(PgmNames *names, Oid relid, const char *addition, const char *label,
 					   PgmNamed kind)
 {
-	Oid			nsp = get_rel_namespace(relid);
-	char	   *name = makeObjectName(get_rel_name(relid), addition, label);
+	return choose(names, relid, get_rel_name(relid), addition, label, kind);
+}
 
-	for (int i = 1; !is_free(names, nsp, name, kind); i++)
-		name = makeObjectName(get_rel_name(relid), addition, psprintf("%s%d", label, i));
-	pgm_online_take_name(names, relid, name);
-	return name;
+/*
+ * Take a name for the foreign key that a partition has of its parent, over these
+ * columns, where it has a constraint of the parent's name already.
+ */
+char *
+pgm_online_child_key_name(PgmNames *names, Oid relid, const char *above, List *columns)
+{
+	if (PGM_CHILD_KEY_AFTER_PARENT)
+		return choose(names, relid, above, NULL, "", PGM_NAMED_CONSTRAINT);
+	return pgm_online_choose_name(names, relid, join_names(columns), "fkey",
+								  PGM_NAMED_CONSTRAINT);
 }
 
 /*
