@@ -40,6 +40,18 @@ BEGIN;
 UPDATE users SET age_new = 8 WHERE id = 102;
 ROLLBACK;
 SELECT * FROM shown WHERE target = 'full_name';
+-- and does not stand for the next time
+BEGIN;
+SAVEPOINT s;
+UPDATE users SET full_name = 'in vain' WHERE id = 101;
+ROLLBACK TO s;
+UPDATE users SET full_name = 'once more' WHERE id = 101;
+SELECT side, count(*) FROM migrate.sync_use u JOIN migrate.sync_pair p ON p.id = u.pair_id WHERE target = 'full_name' GROUP BY side ORDER BY side;
+ROLLBACK;
+BEGIN;
+UPDATE users SET full_name = 'again' WHERE id = 101;
+SELECT side, count(*) FROM migrate.sync_use u JOIN migrate.sync_pair p ON p.id = u.pair_id WHERE target = 'full_name' GROUP BY side ORDER BY side;
+ROLLBACK;
 
 -- not dropped while it is written
 \set VERBOSITY terse

@@ -153,6 +153,13 @@
 /* 18 calls a partition's foreign key after its parent's, with a number. */
 #define PGM_CHILD_KEY_AFTER_PARENT	(PG_VERSION_NUM >= 180000)
 
+/* Is the place of a column in tuples without nulls known?  18 keeps it elsewhere. */
+#if PG_VERSION_NUM >= 180000
+#define pgm_has_known_place(desc, i) (TupleDescCompactAttr(desc, i)->attcacheoff >= 0)
+#else
+#define pgm_has_known_place(desc, i) (TupleDescAttr(desc, i)->attcacheoff >= 0)
+#endif
+
 /* 17 spells the class of waits for pins of buffers otherwise. */
 #if PG_VERSION_NUM >= 170000
 #define PGM_WAIT_PIN	PG_WAIT_BUFFERPIN

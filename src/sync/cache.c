@@ -126,6 +126,7 @@ prepare_pair(Relation rel, const PgmPair *source, PgmSyncPair *pair)
 	int			i = -1;
 
 	pair->id = source->id;
+	pair->noted = pgm_sync_noted(source->id);
 	pair->target_name = pstrdup(source->target);
 	pair->target = find_column(rel, source, source->target);
 	/* before "up" is parsed, whose error would not say what to do */

@@ -41,9 +41,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 
 #include "base/compat.h"
 #include "sync/row.h"
@@ -108,40 +108,57 @@ pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named)
 }
 
 /*
+ * Was a column another one in the row as it was before, which is stored there?  What
+ * has a known place in it is read without the columns before.
+ */
+static inline bool
+has_changed(TupleTableSlot *row, TupleTableSlot *before, HeapTuple stored, AttrNumber attno)
+{
+	int			i = attno - 1;
+	TupleDesc	desc = before->tts_tupleDescriptor;
+	bool		isnull;
+	Datum		value = pgm_has_known_place(desc, i) && !HeapTupleHasNulls(stored) ?
+		heap_getattr(stored, attno, desc, &isnull) : slot_getattr(before, attno, &isnull);
+
+	return !pgm_sync_same_value(TupleDescAttr(desc, i), value, isnull,
+								row->tts_values[i], row->tts_isnull[i]);
+}
+
+/*
  * Have any columns of the old side changed?
  */
 static bool
-old_has_changed(const PgmSyncPair *pair, TupleTableSlot *before, TupleTableSlot *after)
+old_has_changed(const PgmSyncPair *pair, TupleTableSlot *row, TupleTableSlot *before,
+				HeapTuple stored)
 {
 	for (int k = 0; k < pair->ninputs; k++)
 	{
-		if (!pgm_sync_same_in_slots(before, after, pair->inputs[k]))
+		if (has_changed(row, before, stored, pair->inputs[k]))
 			return true;
 	}
 	return false;
 }
 
 /*
- * Decide by what an UPDATE did to a row that was like "before".  Returns whether
- * there is anything to do.
+ * Decide by what an UPDATE did to a row that was like "before", stored in "stored".
+ * Returns whether there is anything to do.
  */
 bool
-pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before)
+pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before, HeapTuple stored)
 {
 	TupleTableSlot *row = statement->row;
 	bool		any = false;
 
 	statement->use_is_due = false;
-	slot_getsomeattrs(before, statement->last_named);
 	slot_getsomeattrs(row, statement->table->last);
 	for (int i = 0; i < statement->table->npairs; i++)
 	{
 		PgmSyncPair *pair = &statement->table->pairs[i];
 		PgmSyncPairState *state = &statement->pairs[i];
 
-		state->old_written = state->old_named && old_has_changed(pair, before, row);
+		state->old_written = state->old_named && old_has_changed(pair, row, before, stored);
 		state->target_written = state->target_named &&
-			!pgm_sync_same_in_slots(before, row, pair->target);
+			has_changed(row, before, stored, pair->target);
 		state->action = PGM_SYNC_LEAVE;
 		if (state->old_written && !state->target_written)
 			state->action = PGM_SYNC_UP;

@@ -6,7 +6,8 @@
  * The row is read where it is.  It is changed only if that makes a difference, so
  * a row that is in step costs no new tuple.  Neither does a value that takes the
  * place of one of the same size, if the tuple is the slot's own: it is put there.
- * Otherwise the row is copied to be changed.
+ * Otherwise the slot's values are changed, and a tuple is made of them at the end.
+ * Expressions see them: they can read columns, but not the row as a whole.
  *
  * IDENTIFICATION
  *	  src/sync/row.c
@@ -16,7 +17,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "executor/executor.h"
 #include "utils/datum.h"
 
 #include "base/compat.h"
@@ -33,30 +33,18 @@ is_plain_varlena(Datum value)
 }
 
 /*
- * Are two values of a column identical?  Looks at what is stored out of line only
- * if it is stored in two places.
+ * Are two values identical that are stored?  Looks at what is stored out of line
+ * only if it is stored in two places.
  */
-static bool
-same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool b_isnull)
+bool
+pgm_sync_same_stored(int16 attlen, Datum a, Datum b)
 {
-	if (a_isnull || b_isnull)
-		return a_isnull && b_isnull;
-	if (att->attbyval || DatumGetPointer(a) == DatumGetPointer(b))
-		return a == b;
-	if (att->attlen == -1 && is_plain_varlena(a) && is_plain_varlena(b))
+	const bool	byval = false;
+
+	if (attlen == -1 && is_plain_varlena(a) && is_plain_varlena(b))
 		return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
 			memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-	return datum_image_eq(a, b, att->attbyval, att->attlen);
-}
-
-/* The same for a column that is deformed in both. */
-bool
-pgm_sync_same_in_slots(TupleTableSlot *a, TupleTableSlot *b, AttrNumber attno)
-{
-	int			i = attno - 1;
-
-	return same_value(TupleDescAttr(a->tts_tupleDescriptor, i), a->tts_values[i],
-					  a->tts_isnull[i], b->tts_values[i], b->tts_isnull[i]);
+	return datum_image_eq(a, b, byval, attlen);
 }
 
 /* Is that the value of the column in the row as it is so far? */
@@ -67,42 +55,30 @@ pgm_sync_is_in_row(PgmSyncStatement *statement, AttrNumber attno, Datum value, b
 	bool		row_isnull;
 	Datum		row_value = slot_getattr(statement->row, attno, &row_isnull);
 
-	return same_value(att, row_value, row_isnull, value, isnull);
+	return pgm_sync_same_value(att, row_value, row_isnull, value, isnull);
 }
 
 /*
- * Make an expression ready.  That asks whether its functions may be called, and it
- * is the owner who has to be allowed to.
+ * Make an expression of the current pair ready, if it is not, and the settings that
+ * it needs.  That asks whether its functions may be called, and it is the owner who
+ * has to be allowed to.
  */
-static ExprState *
-init_expression(PgmSyncStatement *statement, Expr *expr)
+void
+pgm_sync_init_expression(PgmSyncStatement *statement, Expr *expr, ExprState **state)
 {
-	MemoryContext old = MemoryContextSwitchTo(statement->cxt);
 	const bool	new_level = false;
 	PgmSyncScope scope;
-	ExprState  *state;
+	MemoryContext old;
 
+	if (statement->pairs[statement->current].other_settings)
+		pgm_guc_restore_meaning(statement->table->pairs[statement->current].settings);
+	if (*state != NULL)
+		return;
+	old = MemoryContextSwitchTo(statement->cxt);
 	pgm_sync_enter_owner(statement->rel, new_level, &scope);
-	state = ExecInitExpr(expr, NULL);
+	*state = ExecInitExpr(expr, NULL);
 	pgm_sync_leave_owner(&scope);
 	MemoryContextSwitchTo(old);
-	return state;
-}
-
-/*
- * Evaluate an expression for the row as it is so far; "state" is set up at the
- * first time.  The result is good until the next row.
- */
-Datum
-pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr, ExprState **state, bool *isnull)
-{
-	statement->current = pair;
-	if (statement->pairs[pair].other_settings)
-		pgm_guc_restore_meaning(statement->table->pairs[pair].settings);
-	if (*state == NULL)
-		*state = init_expression(statement, expr);
-	statement->econtext->ecxt_scantuple = statement->row;
-	return ExecEvalExpr(*state, statement->econtext, isnull);
 }
 
 /*
@@ -115,6 +91,7 @@ pgm_sync_begin_row(PgmSyncStatement *statement, const TriggerData *trigger,
 	statement->rel = trigger->tg_relation;
 	statement->row = slot;
 	statement->tuple = NULL;
+	statement->changed = false;
 
 	/*
 	 * The server has made the tuple for the triggers, and it is what is
@@ -209,60 +186,36 @@ set_in_place(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool is
 }
 
 /*
- * Have a copy of the row that can be changed in place of the row.
- */
-static void
-copy_row(PgmSyncStatement *statement)
-{
-	TupleTableSlot *row = statement->row;
-	TupleTableSlot *work = statement->work;
-	int			natts = row->tts_tupleDescriptor->natts;
-
-	if (work == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(statement->cxt);
-
-		work = MakeSingleTupleTableSlot(statement->table->desc, &TTSOpsVirtual);
-		statement->work = work;
-		MemoryContextSwitchTo(old);
-	}
-	slot_getallattrs(row);
-	ExecClearTuple(work);
-	memcpy(work->tts_values, row->tts_values, sizeof(Datum) * natts);
-	memcpy(work->tts_isnull, row->tts_isnull, sizeof(bool) * natts);
-	ExecStoreVirtualTuple(work);
-	statement->row = work;
-	statement->tuple = NULL;
-}
-
-/*
  * Set a column of the row; returns whether that changed it.
  */
 bool
 pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool isnull)
 {
+	TupleTableSlot *row = statement->row;
+
 	if (pgm_sync_is_in_row(statement, attno, value, isnull))
 		return false;
-	if (set_in_place(statement, attno, value, isnull))
+	if (!statement->changed && set_in_place(statement, attno, value, isnull))
 		return true;
-	if (statement->row != statement->work)
-		copy_row(statement);
-	statement->row->tts_values[attno - 1] = value;
-	statement->row->tts_isnull[attno - 1] = isnull;
+	/* the values are all there from here on, and what is stored is not looked at */
+	slot_getallattrs(row);
+	row->tts_values[attno - 1] = value;
+	row->tts_isnull[attno - 1] = isnull;
+	statement->changed = true;
 	return true;
 }
 
 /*
- * The tuple that is to be stored in place of "tuple", which "slot" has, in the
- * current context if it is another one.
+ * The tuple that is to be stored in place of "tuple", in the current context if it
+ * is another one.
  */
 HeapTuple
-pgm_sync_end_row(PgmSyncStatement *statement, TupleTableSlot *slot, HeapTuple tuple)
+pgm_sync_end_row(PgmSyncStatement *statement, HeapTuple tuple)
 {
 	TupleTableSlot *row = statement->row;
 	HeapTuple	result;
 
-	if (row == slot)
+	if (!statement->changed)
 		return tuple;
 	result = heap_form_tuple(row->tts_tupleDescriptor, row->tts_values, row->tts_isnull);
 	result->t_data->t_ctid = tuple->t_data->t_ctid;

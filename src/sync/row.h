@@ -13,10 +13,13 @@
 
 #include "access/htup.h"
 #include "commands/trigger.h"
-#include "executor/tuptable.h"
-#include "nodes/execnodes.h"
+#include "executor/executor.h"
+#include "utils/timestamp.h"
 
 #include "sync/sync.h"
+
+/* A session notes once in so long that it writes a side. */
+#define PGM_SYNC_NOTE_INTERVAL	(60 * USECS_PER_SEC)
 
 /* What is to be done to a row for a pair. */
 typedef enum PgmSyncAction
@@ -53,10 +56,10 @@ typedef struct PgmSyncStatement
 
 	/* the row at hand */
 	Relation	rel;
-	TupleTableSlot *row;		/* as it is so far */
+	TupleTableSlot *row;		/* its values as they are so far */
 	HeapTuple	tuple;			/* where it is stored, if it can be changed
 								 * there */
-	TupleTableSlot *work;		/* a copy of it that can be changed, or NULL */
+	bool		changed;		/* it has values that are not stored */
 	int			current;		/* pair, for the error context */
 	bool		use_is_due;		/* of a side that was written, to be noted */
 
@@ -65,30 +68,69 @@ typedef struct PgmSyncStatement
 } PgmSyncStatement;
 
 /* row.c */
-extern bool pgm_sync_same_in_slots(TupleTableSlot *a, TupleTableSlot *b, AttrNumber attno);
+extern bool pgm_sync_same_stored(int16 attlen, Datum a, Datum b);
 extern bool pgm_sync_is_in_row(PgmSyncStatement *statement, AttrNumber attno, Datum value,
 							   bool isnull);
-extern Datum pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr,
-							   ExprState **state, bool *isnull);
+extern void pgm_sync_init_expression(PgmSyncStatement *statement, Expr *expr,
+									 ExprState **state);
 extern bool pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value,
 								bool isnull);
 extern void pgm_sync_begin_row(PgmSyncStatement *statement, const TriggerData *trigger,
 							   TupleTableSlot *slot, HeapTuple tuple);
-extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, TupleTableSlot *slot,
-								  HeapTuple tuple);
+extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, HeapTuple tuple);
 
 /* statement.c */
 extern PgmSyncStatement *pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger);
 
 /* use.c */
-extern bool pgm_sync_use_is_due(const PgmSyncStatement *statement, int i, bool new_side);
 extern void pgm_sync_note_use(PgmSyncStatement *statement, bool is_insert);
 
 /* decide.c */
 extern void pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named);
-extern bool pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before);
+extern bool pgm_sync_decide_update(PgmSyncStatement *statement, TupleTableSlot *before,
+								   HeapTuple stored);
 extern void pgm_sync_decide_insert(PgmSyncStatement *statement);
 extern bool pgm_sync_is_up(PgmSyncStatement *statement, int i);
 extern bool pgm_sync_inserts_source(PgmSyncStatement *statement, int i);
+
+/*
+ * What each row passes through is too short to be called.
+ */
+
+/*
+ * Are two values of a column identical?
+ */
+static inline bool
+pgm_sync_same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool b_isnull)
+{
+	if (a_isnull || b_isnull)
+		return a_isnull && b_isnull;
+	return a == b || (!att->attbyval && pgm_sync_same_stored(att->attlen, a, b));
+}
+
+/*
+ * Evaluate an expression for the row as it is so far; "state" is set up at the
+ * first time.  The result is good until the next row.
+ */
+static inline Datum
+pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr, ExprState **state,
+				  bool *isnull)
+{
+	statement->current = pair;
+	if (statement->pairs[pair].other_settings || *state == NULL)
+		pgm_sync_init_expression(statement, expr, state);
+	statement->econtext->ecxt_scantuple = statement->row;
+	return ExecEvalExpr(*state, statement->econtext, isnull);
+}
+
+/*
+ * Has this session not noted within a minute that it writes a side?
+ */
+static inline bool
+pgm_sync_use_is_due(const PgmSyncStatement *statement, int i, bool new_side)
+{
+	return statement->began - statement->table->pairs[i].noted->at[new_side] >=
+		PGM_SYNC_NOTE_INTERVAL;
+}
 
 #endif							/* PGM_SYNC_ROW_H */

@@ -26,6 +26,13 @@
 /* Fires after the other triggers of a table, which go by their names. */
 #define PGM_SYNC_TRIGGER	"zzz_pgmigrate_sync"
 
+/* When this session has noted last that it writes the old and the new side of a pair */
+typedef struct PgmSyncNoted
+{
+	int64		id;				/* of the pair */
+	TimestampTz at[2];
+} PgmSyncNoted;
+
 /* A pair, prepared for a table with storage: numbers and types are that table's. */
 typedef struct PgmSyncPair
 {
@@ -50,7 +57,7 @@ typedef struct PgmSyncPair
 	List	   *defaults;
 	bool		default_unknown;
 
-	TimestampTz noted[2];		/* when use of the old and new side was noted */
+	PgmSyncNoted *noted;
 } PgmSyncPair;
 
 /* All pairs of a table. */
@@ -94,6 +101,9 @@ extern void pgm_sync_leave_owner(PgmSyncScope *scope);
 extern PgmSyncTable *pgm_sync_table(Relation rel, int64 sync);
 extern PgmSyncTable *pgm_sync_table_for(Relation rel, const Trigger *trigger);
 extern void pgm_sync_release(PgmSyncTable *table);
+
+/* use.c */
+extern PgmSyncNoted *pgm_sync_noted(int64 pair);
 
 /* check.c */
 extern List *pgm_sync_save_settings(void);

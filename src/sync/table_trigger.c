@@ -235,9 +235,13 @@ drop(CarryStatement *statement, TupleTableSlot *slot)
 static bool
 has_changed(TupleTableSlot *before, TupleTableSlot *after, const AttrNumber *columns, int count)
 {
-	for (int i = 0; i < count; i++)
+	for (int k = 0; k < count; k++)
 	{
-		if (!pgm_sync_same_in_slots(before, after, columns[i]))
+		int			i = columns[k] - 1;
+
+		if (!pgm_sync_same_value(TupleDescAttr(after->tts_tupleDescriptor, i),
+								 before->tts_values[i], before->tts_isnull[i],
+								 after->tts_values[i], after->tts_isnull[i]))
 			return true;
 	}
 	return false;

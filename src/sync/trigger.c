@@ -209,7 +209,7 @@ sync_insert(PgmSyncStatement *statement, TriggerData *trigger)
 
 	pgm_sync_begin_row(statement, trigger, trigger->tg_trigslot, trigger->tg_trigtuple);
 	change_row(statement, trigger, no_row);
-	return pgm_sync_end_row(statement, trigger->tg_trigslot, trigger->tg_trigtuple);
+	return pgm_sync_end_row(statement, trigger->tg_trigtuple);
 }
 
 /*
@@ -225,10 +225,10 @@ sync_update(PgmSyncStatement *statement, TriggerData *trigger)
 	if (statement->last_named == 0)
 		return trigger->tg_newtuple;
 	pgm_sync_begin_row(statement, trigger, trigger->tg_newslot, trigger->tg_newtuple);
-	if (!pgm_sync_decide_update(statement, before))
+	if (!pgm_sync_decide_update(statement, before, trigger->tg_trigtuple))
 		return trigger->tg_newtuple;
 	change_row(statement, trigger, before);
-	return pgm_sync_end_row(statement, trigger->tg_newslot, trigger->tg_newtuple);
+	return pgm_sync_end_row(statement, trigger->tg_newtuple);
 }
 
 #define WHAT_FIRED		(TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK)

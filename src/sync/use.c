@@ -14,19 +14,73 @@
  */
 #include "postgres.h"
 
-#include "utils/timestamp.h"
+#include "access/xact.h"
+#include "utils/hsearch.h"
 
 #include "sync/row.h"
 
-#define NOTE_INTERVAL	(60 * USECS_PER_SEC)
+/* What was noted, by pair; NULL before the first */
+static HTAB *all_noted;
+
+/* Has the transaction at hand noted anything? */
+static bool noted_here;
 
 /*
- * Has this session not noted within a minute that it writes a side?
+ * What is rolled back is not there: the next write is noted again.  That may be too
+ * much, which does no harm.
  */
-bool
-pgm_sync_use_is_due(const PgmSyncStatement *statement, int i, bool new_side)
+static void
+forget_notes(void)
 {
-	return statement->began - statement->table->pairs[i].noted[new_side] >= NOTE_INTERVAL;
+	HASH_SEQ_STATUS status;
+	PgmSyncNoted *noted;
+
+	if (!noted_here)
+		return;
+	hash_seq_init(&status, all_noted);
+	while ((noted = hash_seq_search(&status)) != NULL)
+		noted->at[false] = noted->at[true] = 0;
+}
+
+static void
+at_end_of_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		forget_notes();
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		noted_here = false;
+}
+
+static void
+at_end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent,
+						 void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		forget_notes();
+}
+
+/*
+ * What this session has noted of a pair.  It stays where it is, while what is
+ * prepared for a table goes with each VACUUM of it.
+ */
+PgmSyncNoted *
+pgm_sync_noted(int64 pair)
+{
+	PgmSyncNoted *noted;
+	bool		found;
+
+	if (all_noted == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(int64),.entrysize = sizeof(PgmSyncNoted)};
+
+		all_noted = hash_create("pgmigrate sync use", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+		RegisterXactCallback(at_end_of_transaction, NULL);
+		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
+	}
+	noted = hash_search(all_noted, &pair, HASH_ENTER, &found);
+	if (!found)
+		noted->at[false] = noted->at[true] = 0;
+	return noted;
 }
 
 static void
@@ -34,7 +88,8 @@ note_side(PgmSyncStatement *statement, int i, bool new_side)
 {
 	PgmSyncPair *pair = &statement->table->pairs[i];
 
-	pair->noted[new_side] = statement->began;
+	pair->noted->at[new_side] = statement->began;
+	noted_here = true;
 	pgm_store_note_use(pair->id, new_side);
 }
 

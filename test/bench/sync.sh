@@ -113,6 +113,15 @@ statement()
 	esac
 }
 
+# first WHAT  prints a statement that writes a row before that
+first()
+{
+	case $1 in
+		insert) echo "INSERT INTO t (id, age) VALUES (0, '0')" ;;
+		*) echo "UPDATE t SET age = age WHERE id = 1" ;;
+	esac
+}
+
 # path WHAT HOW  the search_path for it
 path()
 {
@@ -135,6 +144,7 @@ script()
 			schema=${how/pgroll/shop}
 			if [ "$what" = insert ]; then echo "TRUNCATE $schema.t;"; fi
 			echo "VACUUM $schema.t; SET search_path = $(path "$what" "$how");"
+			echo "SELECT 'first-$what', '$how'; $time; $(first "$what"); $time;"
 			echo "SELECT '$what', '$how'; $time; $(statement "$what" "$how"); $time;"
 		done
 	done
