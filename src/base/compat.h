@@ -153,11 +153,11 @@
 /* 18 calls a partition's foreign key after its parent's, with a number. */
 #define PGM_CHILD_KEY_AFTER_PARENT	(PG_VERSION_NUM >= 180000)
 
-/* Is the place of a column in tuples without nulls known?  18 keeps it elsewhere. */
+/* Where a column is in tuples without nulls, or -1 if that is not known. */
 #if PG_VERSION_NUM >= 180000
-#define pgm_has_known_place(desc, i) (TupleDescCompactAttr(desc, i)->attcacheoff >= 0)
+#define pgm_known_place(desc, i) (TupleDescCompactAttr(desc, i)->attcacheoff)
 #else
-#define pgm_has_known_place(desc, i) (TupleDescAttr(desc, i)->attcacheoff >= 0)
+#define pgm_known_place(desc, i) (TupleDescAttr(desc, i)->attcacheoff)
 #endif
 
 /* 17 spells the class of waits for pins of buffers otherwise. */

@@ -43,6 +43,7 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/tupmacs.h"
 #include "commands/trigger.h"
 
 #include "base/compat.h"
@@ -115,13 +116,17 @@ static inline bool
 has_changed(TupleTableSlot *row, TupleTableSlot *before, HeapTuple stored, AttrNumber attno)
 {
 	int			i = attno - 1;
-	TupleDesc	desc = before->tts_tupleDescriptor;
-	bool		isnull;
-	Datum		value = pgm_has_known_place(desc, i) && !HeapTupleHasNulls(stored) ?
-		heap_getattr(stored, attno, desc, &isnull) : slot_getattr(before, attno, &isnull);
+	Form_pg_attribute att = TupleDescAttr(before->tts_tupleDescriptor, i);
+	HeapTupleHeader header = stored->t_data;
+	int			place = pgm_known_place(before->tts_tupleDescriptor, i);
+	bool		isnull = false;
+	Datum		value;
 
-	return !pgm_sync_same_value(TupleDescAttr(desc, i), value, isnull,
-								row->tts_values[i], row->tts_isnull[i]);
+	if (place >= 0 && !HeapTupleHasNulls(stored) && attno <= HeapTupleHeaderGetNatts(header))
+		value = fetch_att((char *) header + header->t_hoff + place, att->attbyval, att->attlen);
+	else
+		value = slot_getattr(before, attno, &isnull);
+	return !pgm_sync_same_value(att, value, isnull, row->tts_values[i], row->tts_isnull[i]);
 }
 
 /*

@@ -41,21 +41,14 @@ pgm_sync_same_stored(int16 attlen, Datum a, Datum b)
 {
 	const bool	byval = false;
 
+	/* most are short, and the first byte is their length */
+	if (attlen == -1 && *DatumGetPointer(a) == *DatumGetPointer(b) &&
+		VARATT_IS_SHORT(DatumGetPointer(a)) && !VARATT_IS_EXTERNAL(DatumGetPointer(a)))
+		return memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_SHORT(DatumGetPointer(a))) == 0;
 	if (attlen == -1 && is_plain_varlena(a) && is_plain_varlena(b))
 		return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
 			memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 	return datum_image_eq(a, b, byval, attlen);
-}
-
-/* Is that the value of the column in the row as it is so far? */
-bool
-pgm_sync_is_in_row(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool isnull)
-{
-	Form_pg_attribute att = TupleDescAttr(statement->row->tts_tupleDescriptor, attno - 1);
-	bool		row_isnull;
-	Datum		row_value = slot_getattr(statement->row, attno, &row_isnull);
-
-	return pgm_sync_same_value(att, row_value, row_isnull, value, isnull);
 }
 
 /*
@@ -79,29 +72,6 @@ pgm_sync_init_expression(PgmSyncStatement *statement, Expr *expr, ExprState **st
 	*state = ExecInitExpr(expr, NULL);
 	pgm_sync_leave_owner(&scope);
 	MemoryContextSwitchTo(old);
-}
-
-/*
- * Begin with a row: "tuple", which "slot" has.
- */
-void
-pgm_sync_begin_row(PgmSyncStatement *statement, const TriggerData *trigger,
-				   TupleTableSlot *slot, HeapTuple tuple)
-{
-	statement->rel = trigger->tg_relation;
-	statement->row = slot;
-	statement->tuple = NULL;
-	statement->changed = false;
-
-	/*
-	 * The server has made the tuple for the triggers, and it is what is
-	 * stored, if it belongs to the slot.  With a trigger that came from a
-	 * partitioned table the server wants to see that a row has changed.
-	 */
-	if (!trigger->tg_trigger->tgisclone && TTS_SHOULDFREE(slot) &&
-		(TTS_IS_HEAPTUPLE(slot) || TTS_IS_BUFFERTUPLE(slot)) &&
-		((HeapTupleTableSlot *) slot)->tuple == tuple)
-		statement->tuple = tuple;
 }
 
 /*
@@ -145,7 +115,7 @@ column_address(TupleTableSlot *slot, HeapTuple tuple, AttrNumber attno)
  * Put a value of variable length where one of the same length is stored; returns
  * whether that could be done.
  */
-static bool
+static pg_noinline bool
 replace_varlena(struct varlena *stored, struct varlena *value)
 {
 	if (!is_plain_varlena(PointerGetDatum(stored)) || !is_plain_varlena(PointerGetDatum(value)) ||
@@ -172,16 +142,16 @@ set_in_place(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool is
 	if (HeapTupleHeaderGetNatts(statement->tuple->t_data) < attno)
 		return false;
 	place = column_address(row, statement->tuple, attno);
-	if (att->attlen == -1)
-		return replace_varlena((struct varlena *) place,
-							   (struct varlena *) DatumGetPointer(value));
 	if (att->attbyval)
 	{
 		store_att_byval(place, value, att->attlen);
 		row->tts_values[attno - 1] = value;
+		return true;
 	}
-	else
-		memcpy(place, DatumGetPointer(value), att->attlen);
+	if (att->attlen == -1)
+		return replace_varlena((struct varlena *) place,
+							   (struct varlena *) DatumGetPointer(value));
+	memcpy(place, DatumGetPointer(value), att->attlen);
 	return true;
 }
 
@@ -197,7 +167,11 @@ pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value, 
 		return false;
 	if (!statement->changed && set_in_place(statement, attno, value, isnull))
 		return true;
-	/* the values are all there from here on, and what is stored is not looked at */
+
+	/*
+	 * the values are all there from here on, and what is stored is not looked
+	 * at
+	 */
 	slot_getallattrs(row);
 	row->tts_values[attno - 1] = value;
 	row->tts_isnull[attno - 1] = isnull;
@@ -206,18 +180,15 @@ pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value, 
 }
 
 /*
- * The tuple that is to be stored in place of "tuple", in the current context if it
- * is another one.
+ * Make a tuple, in the current context, that is to be stored in place of "tuple".
  */
 HeapTuple
-pgm_sync_end_row(PgmSyncStatement *statement, HeapTuple tuple)
+pgm_sync_form_tuple(PgmSyncStatement *statement, HeapTuple tuple)
 {
 	TupleTableSlot *row = statement->row;
-	HeapTuple	result;
+	HeapTuple	result = heap_form_tuple(row->tts_tupleDescriptor, row->tts_values,
+										 row->tts_isnull);
 
-	if (!statement->changed)
-		return tuple;
-	result = heap_form_tuple(row->tts_tupleDescriptor, row->tts_values, row->tts_isnull);
 	result->t_data->t_ctid = tuple->t_data->t_ctid;
 	result->t_self = tuple->t_self;
 	result->t_tableOid = tuple->t_tableOid;

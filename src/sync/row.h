@@ -69,15 +69,11 @@ typedef struct PgmSyncStatement
 
 /* row.c */
 extern bool pgm_sync_same_stored(int16 attlen, Datum a, Datum b);
-extern bool pgm_sync_is_in_row(PgmSyncStatement *statement, AttrNumber attno, Datum value,
-							   bool isnull);
 extern void pgm_sync_init_expression(PgmSyncStatement *statement, Expr *expr,
 									 ExprState **state);
 extern bool pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value,
 								bool isnull);
-extern void pgm_sync_begin_row(PgmSyncStatement *statement, const TriggerData *trigger,
-							   TupleTableSlot *slot, HeapTuple tuple);
-extern HeapTuple pgm_sync_end_row(PgmSyncStatement *statement, HeapTuple tuple);
+extern HeapTuple pgm_sync_form_tuple(PgmSyncStatement *statement, HeapTuple tuple);
 
 /* statement.c */
 extern PgmSyncStatement *pgm_sync_begin_statement(FmgrInfo *flinfo, const TriggerData *trigger);
@@ -98,6 +94,38 @@ extern bool pgm_sync_inserts_source(PgmSyncStatement *statement, int i);
  */
 
 /*
+ * Begin with a row: "tuple", which "slot" has.
+ */
+static inline void
+pgm_sync_begin_row(PgmSyncStatement *statement, const TriggerData *trigger,
+				   TupleTableSlot *slot, HeapTuple tuple)
+{
+	statement->rel = trigger->tg_relation;
+	statement->row = slot;
+	statement->tuple = NULL;
+	statement->changed = false;
+
+	/*
+	 * The server has made the tuple for the triggers, and it is what is
+	 * stored, if it belongs to the slot.  With a trigger that came from a
+	 * partitioned table the server wants to see that a row has changed.
+	 */
+	if (!trigger->tg_trigger->tgisclone && TTS_SHOULDFREE(slot) &&
+		(TTS_IS_HEAPTUPLE(slot) || TTS_IS_BUFFERTUPLE(slot)) &&
+		((HeapTupleTableSlot *) slot)->tuple == tuple)
+		statement->tuple = tuple;
+}
+
+/*
+ * The tuple that is to be stored in place of "tuple".
+ */
+static inline HeapTuple
+pgm_sync_end_row(PgmSyncStatement *statement, HeapTuple tuple)
+{
+	return statement->changed ? pgm_sync_form_tuple(statement, tuple) : tuple;
+}
+
+/*
  * Are two values of a column identical?
  */
 static inline bool
@@ -106,6 +134,17 @@ pgm_sync_same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool
 	if (a_isnull || b_isnull)
 		return a_isnull && b_isnull;
 	return a == b || (!att->attbyval && pgm_sync_same_stored(att->attlen, a, b));
+}
+
+/* Is that the value of the column in the row as it is so far? */
+static inline bool
+pgm_sync_is_in_row(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool isnull)
+{
+	Form_pg_attribute att = TupleDescAttr(statement->row->tts_tupleDescriptor, attno - 1);
+	bool		row_isnull;
+	Datum		row_value = slot_getattr(statement->row, attno, &row_isnull);
+
+	return pgm_sync_same_value(att, row_value, row_isnull, value, isnull);
 }
 
 /*

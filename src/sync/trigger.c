@@ -94,6 +94,17 @@ was_down(PgmSyncStatement *statement, int i, TupleTableSlot *before)
 	return result;
 }
 
+/* Give the new side of pair "i" what "up" makes of the old one. */
+static void
+carry_up(PgmSyncStatement *statement, int i)
+{
+	PgmSyncPair *pair = &statement->table->pairs[i];
+	bool		isnull;
+	Datum		value = pgm_sync_evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
+
+	(void) pgm_sync_set_column(statement, pair->target, value, isnull);
+}
+
 /*
  * The "down" of pair "from" is to be evaluated for a row that was like "before".
  * Where it reads new sides that nobody has filled or written yet, they are filled
@@ -104,7 +115,6 @@ fill_what_is_read(PgmSyncStatement *statement, int from, TupleTableSlot *before)
 {
 	PgmSyncTable *table = statement->table;
 	bool		isnull;
-	Datum		value;
 
 	for (int i = 0; i < table->npairs; i++)
 	{
@@ -115,11 +125,30 @@ fill_what_is_read(PgmSyncStatement *statement, int from, TupleTableSlot *before)
 			!bms_is_member(pair->target, table->pairs[from].down_reads))
 			continue;
 		(void) slot_getattr(statement->row, pair->target, &isnull);
-		if (!isnull || was_down(statement, i, before))
-			continue;
-		value = pgm_sync_evaluate(statement, i, pair->up, &state->up, &isnull);
-		(void) pgm_sync_set_column(statement, pair->target, value, isnull);
+		if (isnull && !was_down(statement, i, before))
+			carry_up(statement, i);
 	}
+}
+
+/*
+ * Give the old side of pair "i" what "down" makes of the new one, unless the row is
+ * filled with what "up" gives.  Not a part of its caller, whose code has to be short
+ * for the rows that go the other way.
+ */
+static pg_noinline void
+carry_down(PgmSyncStatement *statement, int i, TupleTableSlot *before, bool filled)
+{
+	PgmSyncPair *pair = &statement->table->pairs[i];
+	bool		isnull;
+	Datum		value;
+
+	if (filled && pgm_sync_is_up(statement, i))
+		return;
+	if (before != NULL)
+		fill_what_is_read(statement, i, before);
+	value = pgm_sync_evaluate(statement, i, pair->down, &statement->pairs[i].down, &isnull);
+	if (pgm_sync_set_column(statement, pair->source, value, isnull))
+		follow_source(statement, i);
 }
 
 /*
@@ -128,30 +157,17 @@ fill_what_is_read(PgmSyncStatement *statement, int from, TupleTableSlot *before)
 static void
 carry_out(PgmSyncStatement *statement, TupleTableSlot *before, bool filled)
 {
-	PgmSyncTable *table = statement->table;
-	bool		isnull;
-	Datum		value;
+	int			npairs = statement->table->npairs;
 
-	for (int i = 0; i < table->npairs; i++)
+	for (int i = 0; i < npairs; i++)
 	{
-		PgmSyncPair *pair = &table->pairs[i];
-
-		if (statement->pairs[i].action != PGM_SYNC_DOWN || (filled && pgm_sync_is_up(statement, i)))
-			continue;
-		if (before != NULL)
-			fill_what_is_read(statement, i, before);
-		value = pgm_sync_evaluate(statement, i, pair->down, &statement->pairs[i].down, &isnull);
-		if (pgm_sync_set_column(statement, pair->source, value, isnull))
-			follow_source(statement, i);
+		if (statement->pairs[i].action == PGM_SYNC_DOWN)
+			carry_down(statement, i, before, filled);
 	}
-	for (int i = 0; i < table->npairs; i++)
+	for (int i = 0; i < npairs; i++)
 	{
-		PgmSyncPair *pair = &table->pairs[i];
-
-		if (statement->pairs[i].action != PGM_SYNC_UP)
-			continue;
-		value = pgm_sync_evaluate(statement, i, pair->up, &statement->pairs[i].up, &isnull);
-		(void) pgm_sync_set_column(statement, pair->target, value, isnull);
+		if (statement->pairs[i].action == PGM_SYNC_UP)
+			carry_up(statement, i);
 	}
 }
 

@@ -244,6 +244,14 @@ start_server()
 	export PGHOST=$dir/socket PGPORT=5432 PGUSER=postgres
 }
 
+# restart_server DIR  stops the server that start_server started in DIR, having it
+# write all that it has, and starts it again
+restart_server()
+{
+	as_user "$BINDIR/pg_ctl" -D "$1/data" -l "$1/data/server.log" -m fast -w -t 60 restart \
+		>/dev/null || { cat "$1/data/server.log" >&2; return 1; }
+}
+
 # stop_server DIR  stops the server that start_server started in DIR
 stop_server()
 {
