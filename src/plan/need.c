@@ -81,7 +81,7 @@ pgm_plan_need(const PgmScript *script, const PgmStatement *statement, List *fill
 		char	   *table = get_rel_name(fill->relid);
 
 		if (table == NULL || (own != 0 && fill->run == own) ||
-			pgm_script_count_table(words, table) == 0)
+			pgm_tokens_count_table(words, table) == 0)
 			continue;
 		fill->named = named_column(words, fill->columns);
 		fill->is_source = fill->named == NULL;

@@ -170,7 +170,7 @@ takes_rows(const PgmScript *script, const PgmStatement *statement, const char *t
 	}
 	words = pgm_tokens_words(pnstrdup(script->sql + statement->location, statement->length),
 							 script->conforming_strings);
-	named = pgm_script_count_table(words, table);
+	named = pgm_tokens_count_table(words, table);
 	return named > (written != NULL && strcmp(written->relname, table) == 0 ? 1 : 0);
 }
 

@@ -33,26 +33,6 @@ pgm_script_has_name(List *names, const char *name)
 }
 
 /*
- * How many of the words are the table, with its schema or without?
- */
-int
-pgm_script_count_table(List *words, const char *table)
-{
-	ListCell   *lc;
-	int			count = 0;
-
-	foreach(lc, words)
-	{
-		const char *word = (char *) lfirst(lc);
-		const char *dot = strrchr(word, '.');
-
-		if (strcmp(word, table) == 0 || (dot != NULL && strcmp(dot + 1, table) == 0))
-			count++;
-	}
-	return count;
-}
-
-/*
  * Names never stand twice in a list, so equal lengths and inclusion will do.
  */
 static bool

@@ -96,6 +96,7 @@ extern void pgm_tokens_begin(PgmTokens *tokens, const char *sql, bool conforming
 extern bool pgm_tokens_next(PgmTokens *tokens, PgmToken *token);
 extern void pgm_tokens_end(PgmTokens *tokens);
 extern List *pgm_tokens_words(const char *sql, bool conforming_strings);
+extern int	pgm_tokens_count_table(List *words, const char *table);
 extern int	pgm_tokens_skip_comment(const char *sql, int pos, int end);
 
 /* reader.c */
@@ -113,7 +114,6 @@ extern void pgm_script_error_context(void *arg);
 
 /* compare.c */
 extern bool pgm_script_has_name(List *names, const char *name);
-extern int	pgm_script_count_table(List *words, const char *table);
 extern bool pgm_script_same(const PgmScript *a, const PgmScript *b);
 
 /* source.c */

@@ -92,6 +92,26 @@ pgm_tokens_words(const char *sql, bool conforming_strings)
 	return words;
 }
 
+/*
+ * How many of the words are the table, with its schema or without?
+ */
+int
+pgm_tokens_count_table(List *words, const char *table)
+{
+	ListCell   *lc;
+	int			count = 0;
+
+	foreach(lc, words)
+	{
+		const char *word = (char *) lfirst(lc);
+		const char *dot = strrchr(word, '.');
+
+		if (strcmp(word, table) == 0 || (dot != NULL && strcmp(dot + 1, table) == 0))
+			count++;
+	}
+	return count;
+}
+
 static int
 skip_block_comment(const char *sql, int pos, int end)
 {

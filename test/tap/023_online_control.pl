@@ -178,12 +178,22 @@ foreach my $case ([ 'gone', 'DROP INDEX te' ],
 	is($node->safe_psql('postgres', $index), $before, "index $name: it is there again");
 }
 
-# unless it is more than its definition
-$node->safe_psql('postgres', q(COMMENT ON INDEX te2 IS 'told apart'));
-begin('index-more', 'DROP INDEX te2; SELECT 1 / 0');
-like(run_ends($node, 'index-more'), qr/^failed: division by zero/, 'index with a comment: a run fails');
-is(control('rollback', 'index-more'), '55000', 'index with a comment: and is not said to be undone');
-$node->safe_psql('postgres', q(SELECT migrate.resolve('index-more', 'rolled_back', 'by hand')));
+# unless it is more than its definition, or would be made elsewhere
+$node->safe_psql('postgres', q(SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION ''));
+foreach my $case ([ 'comment', q(COMMENT ON INDEX more IS 'told apart') ],
+	[ 'extension', 'ALTER INDEX more DEPENDS ON EXTENSION pgmigrate' ],
+	[ 'tablespace', 'ALTER DATABASE postgres SET default_tablespace = elsewhere' ])
+{
+	my ($name, $sql) = @$case;
+
+	$node->safe_psql('postgres', 'CREATE INDEX more ON t (n)');
+	$node->safe_psql('postgres', $sql);
+	begin("more-$name", 'DROP INDEX more; SELECT 1 / 0');
+	like(run_ends($node, "more-$name"), qr/^failed: division by zero/, "index with more, $name: a run fails");
+	is(control('rollback', "more-$name"), '55000', "index with more, $name: and is not said to be undone");
+	$node->safe_psql('postgres', qq(SELECT migrate.resolve('more-$name', 'rolled_back', 'by hand')));
+}
+$node->safe_psql('postgres', $_) foreach 'ALTER DATABASE postgres RESET default_tablespace', 'DROP TABLESPACE elsewhere';
 
 # a partition that was detached, as long as nothing has to be read for it
 $node->safe_psql('postgres', q(CREATE TABLE log (at date, n int DEFAULT 1, CHECK (n > 0)) PARTITION BY RANGE (at); CREATE INDEX log_at ON log (at);
