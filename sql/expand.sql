@@ -52,6 +52,21 @@ BEGIN;
 UPDATE users SET full_name = 'again' WHERE id = 101;
 SELECT side, count(*) FROM migrate.sync_use u JOIN migrate.sync_pair p ON p.id = u.pair_id WHERE target = 'full_name' GROUP BY side ORDER BY side;
 ROLLBACK;
+-- one that stands is not noted again, whatever else is rolled back
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+UPDATE users SET full_name = 'once' WHERE id = 101;
+DO $$
+BEGIN
+	FOR i IN 1..3 LOOP
+		BEGIN
+			PERFORM 1 / 0;
+		EXCEPTION WHEN division_by_zero THEN
+			UPDATE users SET full_name = 'time ' || i WHERE id = 101;
+		END;
+	END LOOP;
+END $$;
+SELECT side, count(*) FROM migrate.sync_use u JOIN migrate.sync_pair p ON p.id = u.pair_id WHERE target = 'full_name' GROUP BY side ORDER BY side;
+ROLLBACK;
 
 -- not dropped while it is written
 \set VERBOSITY terse
@@ -181,6 +196,13 @@ SELECT migrate.revoke_from('regress_migrate_admin');
 SET ROLE regress_migrate_admin;
 SELECT count(*) FROM migrate.expansion;
 RESET ROLE;
+-- numbers that are stored with a sign, and come without: the fill is no write
+CREATE TABLE numbers (id int PRIMARY KEY, s text);
+INSERT INTO numbers VALUES (1, '03000000000'), (2, '005');
+SELECT migrate.expand_type('numbers', 's', 'oid') > 0 AS queued;
+CALL migrate.wait('numbers.s_new');
+SELECT * FROM numbers ORDER BY id;
+
 DROP SCHEMA ex CASCADE;
 DROP ROLE regress_migrate_admin;
 DROP EXTENSION pgmigrate;

@@ -271,5 +271,16 @@ INSERT INTO disturbed (id, age) SELECT disturb(g), g::text FROM generate_series(
 INSERT INTO disturbed (id, age) SELECT disturb(g), g::text FROM generate_series(6, 10) g;
 SELECT count(*) FROM disturbed WHERE age_new = id;
 
+-- an array that a function may write in is no longer its own when it is the row's
+CREATE FUNCTION taken(x int[]) RETURNS int[] IMMUTABLE LANGUAGE plpgsql AS 'DECLARE y int[] := x; BEGIN y := y || 99; RETURN y; END';
+CREATE TABLE arrays (id int, o int[], a int[], b int[], c int[]);
+SELECT migrate.sync_begin('arrays', '{o}', 'a', 'array_append(o, 1)', 'array_append(a, -1)') > 0 AS begun;
+SELECT migrate.sync_begin('arrays', '{o}', 'b', 'array_append(o, 99)') > 0 AS begun;
+SELECT migrate.sync_begin('arrays', '{o}', 'c', 'sy.taken(o)') > 0 AS begun;
+INSERT INTO arrays (id, o) VALUES (1, '{5}');
+INSERT INTO arrays (id, a) VALUES (2, '{6}');
+UPDATE arrays SET a = '{7}' WHERE id = 1;
+SELECT * FROM arrays ORDER BY id;
+
 DROP SCHEMA sy CASCADE;
 DROP EXTENSION pgmigrate;

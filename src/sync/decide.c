@@ -65,12 +65,12 @@ know_columns(PgmSyncStatement *statement, const Bitmapset *named)
 {
 	PgmSyncTable *table = statement->table;
 	bool		all = !table->alone || named == NULL;
-	AttrNumber	last = 0;
+	bool		any = false;
 	MemoryContext old = MemoryContextSwitchTo(statement->cxt);
 	Bitmapset  *former = statement->named;
 
 	/* nothing is known if there is no memory for it */
-	statement->last_named = InvalidAttrNumber - 1;
+	statement->named_known = false;
 	statement->named = NULL;
 	bms_free(former);
 
@@ -80,19 +80,14 @@ know_columns(PgmSyncStatement *statement, const Bitmapset *named)
 		PgmSyncPairState *state = &statement->pairs[i];
 
 		state->target_named = all || is_named(named, pair->target);
-		if (state->target_named)
-			last = Max(last, pair->target);
-		state->old_named = false;
-		for (int k = 0; k < pair->ninputs; k++)
-		{
-			if (!all && !is_named(named, pair->inputs[k]))
-				continue;
-			state->old_named = true;
-			last = Max(last, pair->last_input);
-		}
+		state->old_named = all;
+		for (int k = 0; k < pair->ninputs && !state->old_named; k++)
+			state->old_named = is_named(named, pair->inputs[k]);
+		any |= state->old_named || state->target_named;
 	}
 	statement->named = bms_copy(named);
-	statement->last_named = last;
+	statement->any_named = any;
+	statement->named_known = true;
 	MemoryContextSwitchTo(old);
 }
 
@@ -104,7 +99,7 @@ void
 pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named)
 {
 	statement->update_known = true;
-	if (statement->last_named < 0 || !bms_equal(statement->named, named))
+	if (!statement->named_known || !bms_equal(statement->named, named))
 		know_columns(statement, named);
 }
 

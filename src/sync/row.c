@@ -18,6 +18,7 @@
 
 #include "access/htup_details.h"
 #include "utils/datum.h"
+#include "utils/expandeddatum.h"
 
 #include "base/compat.h"
 #include "base/guc.h"
@@ -48,6 +49,11 @@ pgm_sync_same_stored(int16 attlen, Datum a, Datum b)
 	if (attlen == -1 && is_plain_varlena(a) && is_plain_varlena(b))
 		return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
 			memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+	/* stored out of line, in the same place */
+	if (attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(a)) &&
+		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(b)) &&
+		memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_EXTERNAL(DatumGetPointer(a))) == 0)
+		return true;
 	return datum_image_eq(a, b, byval, attlen);
 }
 
@@ -173,7 +179,14 @@ pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value, 
 	 * at
 	 */
 	slot_getallattrs(row);
-	row->tts_values[attno - 1] = value;
+
+	/*
+	 * an array may come as what a function can write in: no other one may do
+	 * that
+	 */
+	row->tts_values[attno - 1] =
+		MakeExpandedObjectReadOnly(value, isnull,
+								   TupleDescAttr(row->tts_tupleDescriptor, attno - 1)->attlen);
 	row->tts_isnull[attno - 1] = isnull;
 	statement->changed = true;
 	return true;

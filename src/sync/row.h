@@ -48,9 +48,10 @@ typedef struct PgmSyncStatement
 	MemoryContext cxt;			/* lives as long as all that is here */
 	bool		busy;			/* with a row */
 	bool		other_settings; /* than the session's, for some pair */
-	bool		update_known;	/* what it may write, */
-	AttrNumber	last_named;		/* the last column of that, or 0, */
-	Bitmapset  *named;			/* of an UPDATE that sets these */
+	bool		update_known;	/* what is named in the pairs is of it, */
+	bool		any_named;		/* and whether anything is; */
+	bool		named_known;	/* what it is, or a statement before, */
+	Bitmapset  *named;			/* an UPDATE that sets these */
 	TimestampTz began;
 	ExprContext *econtext;
 
@@ -126,14 +127,17 @@ pgm_sync_end_row(PgmSyncStatement *statement, HeapTuple tuple)
 }
 
 /*
- * Are two values of a column identical?
+ * Are two values of a column identical?  What is computed may come with another sign
+ * than what is stored, as an oid does; its own bytes count.
  */
 static inline bool
 pgm_sync_same_value(Form_pg_attribute att, Datum a, bool a_isnull, Datum b, bool b_isnull)
 {
 	if (a_isnull || b_isnull)
 		return a_isnull && b_isnull;
-	return a == b || (!att->attbyval && pgm_sync_same_stored(att->attlen, a, b));
+	if (att->attbyval)
+		return (a ^ b) << (BITS_PER_BYTE * (sizeof(Datum) - att->attlen)) == 0;
+	return a == b || pgm_sync_same_stored(att->attlen, a, b);
 }
 
 /* Is that the value of the column in the row as it is so far? */
@@ -168,7 +172,7 @@ pgm_sync_evaluate(PgmSyncStatement *statement, int pair, Expr *expr, ExprState *
 static inline bool
 pgm_sync_use_is_due(const PgmSyncStatement *statement, int i, bool new_side)
 {
-	return statement->began - statement->table->pairs[i].noted->at[new_side] >=
+	return statement->began - statement->table->pairs[i].noted->side[new_side].at >=
 		PGM_SYNC_NOTE_INTERVAL;
 }
 

@@ -57,7 +57,6 @@ make_statement(PgmSyncTable *table, MemoryContext cxt)
 						sizeof(PgmSyncPairState) * table->npairs);
 	statement->cxt = cxt;
 	statement->table = table;
-	statement->last_named = InvalidAttrNumber - 1;
 	statement->econtext = makeNode(ExprContext);
 	statement->econtext->ecxt_per_query_memory = cxt;
 	MemoryContextSwitchTo(old);

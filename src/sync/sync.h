@@ -26,11 +26,23 @@
 /* Fires after the other triggers of a table, which go by their names. */
 #define PGM_SYNC_TRIGGER	"zzz_pgmigrate_sync"
 
-/* When this session has noted last that it writes the old and the new side of a pair */
+/* What this session has noted of a side of a pair. */
+typedef struct PgmSyncNote
+{
+	TimestampTz at;				/* when that it writes it, the last time, or 0 */
+	int			level;			/* of the transaction at hand, where; else 0 */
+} PgmSyncNote;
+
+/* The same of both sides, the old one first. */
 typedef struct PgmSyncNoted
 {
-	int64		id;				/* of the pair */
-	TimestampTz at[2];
+	struct
+	{
+		int64		pair;
+		int64		table;		/* that the pair is in: an extension that is
+								 * made anew begins with the same numbers */
+	}			key;
+	PgmSyncNote side[2];
 } PgmSyncNoted;
 
 /* A pair, prepared for a table with storage: numbers and types are that table's. */

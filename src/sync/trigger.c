@@ -238,7 +238,7 @@ sync_update(PgmSyncStatement *statement, TriggerData *trigger)
 
 	if (!statement->update_known)
 		pgm_sync_know_update(statement, trigger->tg_updatedcols);
-	if (statement->last_named == 0)
+	if (!statement->any_named)
 		return trigger->tg_newtuple;
 	pgm_sync_begin_row(statement, trigger, trigger->tg_newslot, trigger->tg_newtuple);
 	if (!pgm_sync_decide_update(statement, before, trigger->tg_trigtuple))

@@ -15,7 +15,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 
 #include "sync/row.h"
 
@@ -26,37 +28,48 @@ static HTAB *all_noted;
 static bool noted_here;
 
 /*
- * What is rolled back is not there: the next write is noted again.  That may be too
- * much, which does no harm.
+ * A level of nested transactions ends.  What is rolled back is not there, so that the
+ * next write is noted again; what is not belongs to the level above.
  */
 static void
-forget_notes(void)
+end_level(int level, bool rolled_back)
 {
 	HASH_SEQ_STATUS status;
 	PgmSyncNoted *noted;
 
-	if (!noted_here)
-		return;
 	hash_seq_init(&status, all_noted);
 	while ((noted = hash_seq_search(&status)) != NULL)
-		noted->at[false] = noted->at[true] = 0;
+	{
+		for (int i = 0; i < lengthof(noted->side); i++)
+		{
+			PgmSyncNote *note = &noted->side[i];
+
+			if (note->level < level)
+				continue;
+			if (rolled_back)
+				note->at = 0;
+			note->level = level - 1;
+		}
+	}
 }
 
+/* What becomes of a prepared transaction this session need not see. */
 static void
 at_end_of_transaction(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_ABORT)
-		forget_notes();
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-		noted_here = false;
+	if (!noted_here || (event != XACT_EVENT_ABORT && event != XACT_EVENT_COMMIT &&
+						event != XACT_EVENT_PREPARE))
+		return;
+	end_level(1, event != XACT_EVENT_COMMIT);
+	noted_here = false;
 }
 
 static void
 at_end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent,
 						 void *arg)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		forget_notes();
+	if (noted_here && (event == SUBXACT_EVENT_ABORT_SUB || event == SUBXACT_EVENT_COMMIT_SUB))
+		end_level(GetCurrentTransactionNestLevel(), event == SUBXACT_EVENT_ABORT_SUB);
 }
 
 /*
@@ -66,20 +79,24 @@ at_end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransacti
 PgmSyncNoted *
 pgm_sync_noted(int64 pair)
 {
+	const bool	missing_ok = true;
 	PgmSyncNoted *noted;
+	PgmSyncNoted wanted;
 	bool		found;
 
+	wanted.key.pair = pair;
+	wanted.key.table = get_relname_relid("sync_pair", get_namespace_oid("migrate", missing_ok));
 	if (all_noted == NULL)
 	{
-		HASHCTL		ctl = {.keysize = sizeof(int64),.entrysize = sizeof(PgmSyncNoted)};
+		HASHCTL		ctl = {.keysize = sizeof(noted->key),.entrysize = sizeof(PgmSyncNoted)};
 
 		all_noted = hash_create("pgmigrate sync use", 16, &ctl, HASH_ELEM | HASH_BLOBS);
 		RegisterXactCallback(at_end_of_transaction, NULL);
 		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
 	}
-	noted = hash_search(all_noted, &pair, HASH_ENTER, &found);
+	noted = hash_search(all_noted, &wanted.key, HASH_ENTER, &found);
 	if (!found)
-		noted->at[false] = noted->at[true] = 0;
+		memset(noted->side, 0, sizeof(noted->side));
 	return noted;
 }
 
@@ -88,7 +105,8 @@ note_side(PgmSyncStatement *statement, int i, bool new_side)
 {
 	PgmSyncPair *pair = &statement->table->pairs[i];
 
-	pair->noted->at[new_side] = statement->began;
+	pair->noted->side[new_side].at = statement->began;
+	pair->noted->side[new_side].level = GetCurrentTransactionNestLevel();
 	noted_here = true;
 	pgm_store_note_use(pair->id, new_side);
 }
