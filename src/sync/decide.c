@@ -91,6 +91,15 @@ know_columns(PgmSyncStatement *statement, const Bitmapset *named)
 	MemoryContextSwitchTo(old);
 }
 
+/* Are two sets the same?  Most fit in a word, which needs no call. */
+static inline bool
+same_columns(const Bitmapset *a, const Bitmapset *b)
+{
+	if (a != NULL && b != NULL && a->nwords == 1 && b->nwords == 1)
+		return a->words[0] == b->words[0];
+	return bms_equal(a, b);
+}
+
 /*
  * The same where it was not done for the statement.  Its state may come from one
  * that was like it.
@@ -99,7 +108,7 @@ void
 pgm_sync_know_update(PgmSyncStatement *statement, const Bitmapset *named)
 {
 	statement->update_known = true;
-	if (!statement->named_known || !bms_equal(statement->named, named))
+	if (!statement->named_known || !same_columns(statement->named, named))
 		know_columns(statement, named);
 }
 

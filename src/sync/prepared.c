@@ -24,8 +24,11 @@
 
 #include "sync/prepared.h"
 
-static void
-drop_if_unused(PgmPrepared *thing)
+/*
+ * Drop what was invalidated, when nobody uses it any more.
+ */
+void
+pgm_prepared_drop_unused(PgmPrepared *thing)
 {
 	if (thing->current || thing->users > 0)
 		return;
@@ -44,7 +47,7 @@ invalidate(PgmPreparedEntry *entry)
 		return;
 	entry->thing = NULL;
 	thing->current = false;
-	drop_if_unused(thing);
+	pgm_prepared_drop_unused(thing);
 }
 
 static void
@@ -167,29 +170,14 @@ pgm_prepared_get(PgmPreparedCache *cache, Relation rel, int64 number)
 }
 
 /*
- * The same by the trigger.  Most statements of a session write the table of the one
- * before, so that nothing has to be looked up, and most are small, so that it pays.
+ * The same by the trigger.
  */
 PgmPrepared *
-pgm_prepared_get_for(PgmPreparedCache *cache, Relation rel, const Trigger *trigger)
+pgm_prepared_find_for(PgmPreparedCache *cache, Relation rel, const Trigger *trigger)
 {
-	PgmPreparedEntry *latest = cache->latest;
-
-	if (latest != NULL && latest->relid == RelationGetRelid(rel) && latest->thing != NULL)
-	{
-		latest->thing->users++;
-		return latest->thing;
-	}
 	if (trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" was not made by %s", trigger->tgname, cache->maker)));
 	return pgm_prepared_get(cache, rel, number_of(trigger));
-}
-
-void
-pgm_prepared_release(PgmPrepared *thing)
-{
-	thing->users--;
-	drop_if_unused(thing);
 }

@@ -12,7 +12,7 @@
 #define PGM_PREPARED_H
 
 #include "utils/hsearch.h"
-#include "utils/relcache.h"
+#include "utils/rel.h"
 #include "utils/reltrigger.h"
 
 /* Something that is prepared for a table; the first member of all such. */
@@ -49,8 +49,32 @@ typedef struct PgmPreparedCache
 
 extern int64 pgm_prepared_number(Relation rel, const char *trigger);
 extern PgmPrepared *pgm_prepared_get(PgmPreparedCache *cache, Relation rel, int64 number);
-extern PgmPrepared *pgm_prepared_get_for(PgmPreparedCache *cache, Relation rel,
-										 const Trigger *trigger);
-extern void pgm_prepared_release(PgmPrepared *thing);
+extern PgmPrepared *pgm_prepared_find_for(PgmPreparedCache *cache, Relation rel,
+										  const Trigger *trigger);
+extern void pgm_prepared_drop_unused(PgmPrepared *thing);
+
+/*
+ * What is prepared for a table that has this trigger.  Most statements of a session
+ * write the table of the one before, so that nothing has to be looked up, and most are
+ * small, so that it pays.
+ */
+static inline PgmPrepared *
+pgm_prepared_get_for(PgmPreparedCache *cache, Relation rel, const Trigger *trigger)
+{
+	PgmPreparedEntry *latest = cache->latest;
+
+	if (latest == NULL || latest->relid != RelationGetRelid(rel) || latest->thing == NULL)
+		return pgm_prepared_find_for(cache, rel, trigger);
+	latest->thing->users++;
+	return latest->thing;
+}
+
+static inline void
+pgm_prepared_release(PgmPrepared *thing)
+{
+	thing->users--;
+	if (!thing->current)
+		pgm_prepared_drop_unused(thing);
+}
 
 #endif							/* PGM_PREPARED_H */

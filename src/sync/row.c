@@ -34,27 +34,36 @@ is_plain_varlena(Datum value)
 }
 
 /*
- * Are two values identical that are stored?  Looks at what is stored out of line
- * only if it is stored in two places.
+ * Are two values identical that are stored and not short?  Looks at what is stored
+ * out of line only if it is stored in two places.
  */
-bool
-pgm_sync_same_stored(int16 attlen, Datum a, Datum b)
+static pg_noinline bool
+same_long(int16 attlen, Datum a, Datum b)
 {
 	const bool	byval = false;
 
-	/* most are short, and the first byte is their length */
-	if (attlen == -1 && *DatumGetPointer(a) == *DatumGetPointer(b) &&
-		VARATT_IS_SHORT(DatumGetPointer(a)) && !VARATT_IS_EXTERNAL(DatumGetPointer(a)))
-		return memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_SHORT(DatumGetPointer(a))) == 0;
 	if (attlen == -1 && is_plain_varlena(a) && is_plain_varlena(b))
 		return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
 			memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-	/* stored out of line, in the same place */
 	if (attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(a)) &&
 		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(b)) &&
 		memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_EXTERNAL(DatumGetPointer(a))) == 0)
 		return true;
 	return datum_image_eq(a, b, byval, attlen);
+}
+
+/*
+ * Are two values identical that are stored?
+ */
+bool
+pgm_sync_same_stored(int16 attlen, Datum a, Datum b)
+{
+	/* most are short, and the first byte is their length */
+	if (attlen == -1 && *DatumGetPointer(a) == *DatumGetPointer(b) &&
+		VARATT_IS_SHORT(DatumGetPointer(a)) && !VARATT_IS_EXTERNAL(DatumGetPointer(a)))
+		return memcmp(DatumGetPointer(a), DatumGetPointer(b),
+					  VARSIZE_SHORT(DatumGetPointer(a))) == 0;
+	return same_long(attlen, a, b);
 }
 
 /*
@@ -162,33 +171,37 @@ set_in_place(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool is
 }
 
 /*
- * Set a column of the row; returns whether that changed it.
+ * Set a column among the values.  They are all there from here on, and what is stored
+ * is not looked at.
  */
-bool
-pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool isnull)
+static pg_noinline void
+set_value(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool isnull)
 {
 	TupleTableSlot *row = statement->row;
+	int			i = attno - 1;
 
-	if (pgm_sync_is_in_row(statement, attno, value, isnull))
-		return false;
-	if (!statement->changed && set_in_place(statement, attno, value, isnull))
-		return true;
-
-	/*
-	 * the values are all there from here on, and what is stored is not looked
-	 * at
-	 */
 	slot_getallattrs(row);
 
 	/*
 	 * an array may come as what a function can write in: no other one may do
 	 * that
 	 */
-	row->tts_values[attno - 1] =
-		MakeExpandedObjectReadOnly(value, isnull,
-								   TupleDescAttr(row->tts_tupleDescriptor, attno - 1)->attlen);
-	row->tts_isnull[attno - 1] = isnull;
+	row->tts_values[i] = MakeExpandedObjectReadOnly(value, isnull,
+													TupleDescAttr(row->tts_tupleDescriptor, i)->attlen);
+	row->tts_isnull[i] = isnull;
 	statement->changed = true;
+}
+
+/*
+ * Set a column of the row; returns whether that changed it.
+ */
+bool
+pgm_sync_set_column(PgmSyncStatement *statement, AttrNumber attno, Datum value, bool isnull)
+{
+	if (pgm_sync_is_in_row(statement, attno, value, isnull))
+		return false;
+	if (statement->changed || !set_in_place(statement, attno, value, isnull))
+		set_value(statement, attno, value, isnull);
 	return true;
 }
 

@@ -31,8 +31,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 SYNC_ROWS=${SYNC_ROWS:-2000}
-RUNS=${RUNS:-30}
-SESSIONS=${SESSIONS:-10}
+RUNS=${RUNS:-15}
+SESSIONS=${SESSIONS:-20}
 PGROLL=${PGROLL:-$(command -v pgroll || true)}
 WHATS="insert old new other single commit"
 HOWS="none server hand ours ${PGROLL:+pgroll}"
