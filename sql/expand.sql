@@ -198,7 +198,7 @@ SELECT count(*) FROM migrate.expansion;
 RESET ROLE;
 -- numbers that are stored with a sign, and come without: the fill is no write
 CREATE TABLE numbers (id int PRIMARY KEY, s text);
-INSERT INTO numbers VALUES (1, '03000000000'), (2, '005');
+INSERT INTO numbers VALUES (1, ' 3000000000'), (2, '  5');
 SELECT migrate.expand_type('numbers', 's', 'oid') > 0 AS queued;
 CALL migrate.wait('numbers.s_new');
 SELECT * FROM numbers ORDER BY id;
