@@ -115,7 +115,6 @@ set_inputs(Relation rel, const PgmPair *source, PgmSyncPair *pair)
 	pair->inputs = palloc(sizeof(AttrNumber) * bms_num_members(inputs));
 	while ((i = bms_next_member(inputs, i)) >= 0)
 		pair->inputs[pair->ninputs++] = i + FirstLowInvalidHeapAttributeNumber;
-	pair->last_input = pair->inputs[pair->ninputs - 1];
 }
 
 static void
@@ -192,7 +191,6 @@ prepare(PgmPrepared *thing, Relation rel, int64 sync)
 	const bool	new_level = true;
 	ListCell   *lc;
 
-	table->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	table->pairs = palloc0(sizeof(PgmSyncPair) * Max(list_length(pairs), 1));
 	pgm_sync_enter_owner(rel, new_level, &scope);
 	pgm_guc_pin_meaning();
@@ -201,7 +199,7 @@ prepare(PgmPrepared *thing, Relation rel, int64 sync)
 		PgmSyncPair *pair = &table->pairs[table->npairs++];
 
 		prepare_pair(rel, (PgmPair *) lfirst(lc), pair);
-		table->last = Max(table->last, Max(pair->target, pair->last_input));
+		table->last = Max(table->last, Max(pair->target, pair->inputs[pair->ninputs - 1]));
 		table->has_settings |= pair->settings != NIL;
 	}
 	table->alone = updates_alone(rel->trigdesc);

@@ -48,10 +48,13 @@ typedef struct PgmSyncStatement
 	MemoryContext cxt;			/* lives as long as all that is here */
 	bool		busy;			/* with a row */
 	bool		other_settings; /* than the session's, for some pair */
-	bool		update_known;	/* what is named in the pairs is of it, */
-	bool		any_named;		/* and whether anything is; */
-	bool		named_known;	/* what it is, or a statement before, */
-	Bitmapset  *named;			/* an UPDATE that sets these */
+
+	/* which sides an UPDATE names that sets some columns: in "pairs", and */
+	bool		any_named;		/* whether any */
+	Bitmapset  *named;			/* those columns */
+	bool		named_known;	/* that is right for them, */
+	bool		update_known;	/* and they are the statement's own */
+
 	TimestampTz began;
 	ExprContext *econtext;
 

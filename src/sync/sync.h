@@ -29,8 +29,9 @@
 /* What this session has noted of a side of a pair. */
 typedef struct PgmSyncNote
 {
-	TimestampTz at;				/* when that it writes it, the last time, or 0 */
-	int			level;			/* of the transaction at hand, where; else 0 */
+	TimestampTz at;				/* when it did so last that it writes it, or 0 */
+	int			level;			/* of nested transactions, if the one at hand
+								 * did so; else 0 */
 } PgmSyncNote;
 
 /* The same of both sides, the old one first. */
@@ -56,7 +57,6 @@ typedef struct PgmSyncPair
 	int			nsources;
 	AttrNumber *inputs;			/* the old columns, and what else "up" reads */
 	int			ninputs;
-	AttrNumber	last_input;
 	Expr	   *up;
 	Expr	   *down;			/* or NULL */
 	Bitmapset  *down_reads;		/* columns, by their numbers */
@@ -79,7 +79,6 @@ typedef struct PgmSyncTable
 	bool		plain;			/* expressions that are ready stay so */
 	bool		harmless;		/* and it does not matter who evaluates them */
 	struct PgmSyncStatement *idle;	/* of a statement that has ended, or NULL */
-	TupleDesc	desc;			/* a copy, which needs no pin */
 	int			npairs;
 	PgmSyncPair *pairs;
 	AttrNumber	last;			/* highest column that matters */

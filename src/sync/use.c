@@ -5,7 +5,8 @@
  *
  * That is noted at most once a minute for each session, pair and side, so that it
  * costs nothing to speak of, and in the transaction that writes: a write that is
- * rolled back is none.
+ * rolled back is none.  When it was noted is kept for the session: what is prepared
+ * for a table is too short-lived, since it goes with each VACUUM.
  *
  * IDENTIFICATION
  *	  src/sync/use.c
